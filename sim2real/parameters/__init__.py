@@ -1,0 +1,1 @@
+"""Dynamics parameters: their names, their distributions and the keyed randomness that draws them."""

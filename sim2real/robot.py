@@ -1,0 +1,149 @@
+"""A robot, as its folder describes it: joints, limits, rate, task, what is uncertain about it.
+
+A robot is a folder with a `robot.toml` and a model (MJCF or URDF). Nothing here needs a simulator.
+"""
+
+import dataclasses
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from sim2real import config
+from sim2real.errors import ConfigError, RobotError, known
+from sim2real.parameters.names import ParameterName
+from sim2real.parameters.ranges import Range
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a joint must never exceed, in SI units (rad or m, rad/s, Nm or N)."""
+
+    torque: float
+    velocity: float
+    position: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.torque > 0 or not self.velocity > 0:
+            raise ConfigError(
+                f"limits: torque {self.torque} and velocity {self.velocity} must be above 0"
+            )
+        if self.position is not None and not self.position[0] < self.position[1]:
+            raise ConfigError(f"limits: position {list(self.position)} must be [low, high]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Joint:
+    """One joint and how it is driven."""
+
+    mode: Literal["torque", "position", "passive"]
+    """`torque`: commands in Nm. `position`: commands in rad to a servo. `passive`: measured only."""
+    limits: Limits | None = None
+    kp: float = 0.0
+    """Stiffness of the servo [Nm/rad], position mode."""
+    kd: float = 0.0
+    """Damping of the servo [Nm s/rad], position mode; also the gain with which the joint damps."""
+    home: float = 0.0
+    """Where an action of 0 points in position mode, and where the robot rests [rad]."""
+    action: Literal["absolute", "increment"] = "absolute"
+    """Position mode: an action moves the target from `home`, or from where it is."""
+    action_scale: float | None = None
+    """What an action of 1 means [Nm, or rad]; the torque limit if not given, in torque mode."""
+
+    def __post_init__(self) -> None:
+        if self.mode == "passive":
+            return
+        if self.limits is None:
+            raise ConfigError("a driven joint needs limits = { torque = ..., velocity = ... }")
+        if self.mode == "position":
+            if not self.kp > 0:
+                raise ConfigError(f"position mode needs kp above 0, got {self.kp}")
+            if self.action_scale is None or self.limits.position is None:
+                raise ConfigError("position mode needs action_scale and limits.position")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Robot:
+    """A robot's `robot.toml`; `joints` in the order that holds everywhere."""
+
+    model: str
+    """MJCF or URDF in the robot's folder, or `package:<package>/<path>` in an installed package."""
+    task: dict[str, Any]
+    """`name`, and the task's own options."""
+    control_hz: float
+    """Rate of the controller."""
+    joints: dict[str, Joint]
+    physics_hz: float | None = None
+    """Rate of the simulated physics; the model's own if not given."""
+    tip: str | None = None
+    """The site that tasks move: a fingertip."""
+    randomize: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Dynamics parameter → how it differs between simulator and robots."""
+    description: str = ""
+    name: str = ""
+    folder: Path = Path()
+
+    def __post_init__(self) -> None:
+        if not self.joints or all(joint.mode == "passive" for joint in self.joints.values()):
+            raise ConfigError("joints: a robot needs at least one driven joint")
+        if not self.control_hz > 0:
+            raise ConfigError(f"control_hz: {self.control_hz} must be above 0")
+        if "name" not in self.task:
+            raise ConfigError("task: write [task] with name = ...")
+
+    @property
+    def driven(self) -> tuple[str, ...]:
+        """Names of the joints that take commands, in order."""
+        return tuple(name for name, joint in self.joints.items() if joint.mode != "passive")
+
+    @property
+    def ranges(self) -> dict[str, Range]:
+        """The randomized parameters with their parsed distributions; raises ParameterError."""
+        return {
+            str(ParameterName.parse(name)): Range.parse(data, name)
+            for name, data in self.randomize.items()
+        }
+
+    @property
+    def model_path(self) -> Path:
+        """The model's file; raises RobotError if there is none."""
+        if self.model.startswith("package:"):
+            return _file_of_package(self.model.removeprefix("package:"), self.name)
+        path = self.folder / self.model
+        if not path.is_file():
+            found = [p.name for p in self.folder.glob("*") if p.suffix in (".xml", ".urdf", ".mjcf")]
+            raise RobotError(
+                f"robot {self.name!r}: no model file {path}{known(self.model, found)}"
+            )
+        return path
+
+    @classmethod
+    def load(cls, folder: Path) -> "Robot":
+        """Return the robot that `folder/robot.toml` describes; raises ConfigError, RobotError."""
+        path = folder / "robot.toml"
+        if not path.is_file():
+            raise RobotError(f"{folder}: not a robot: it has no robot.toml")
+        robot = config.load(cls, path)
+        robot = dataclasses.replace(robot, name=robot.name or folder.name, folder=folder.resolve())
+        _ = robot.ranges, robot.model_path  # bad ones are refused here, not in the middle of a run
+        return robot
+
+    def with_ranges(self, ranges: Mapping[str, Range]) -> "Robot":
+        """Return the robot with other randomization."""
+        return dataclasses.replace(
+            self, randomize={name: item.to_toml() for name, item in ranges.items()}
+        )
+
+
+def _file_of_package(location: str, robot: str) -> Path:
+    package, _, rest = location.partition("/")
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise RobotError(
+            f"robot {robot!r}: its model is in the package {package!r}, which is not installed"
+        )
+    path = Path(spec.origin).parent / rest
+    if not path.is_file():
+        raise RobotError(f"robot {robot!r}: no model file {path}")
+    return path

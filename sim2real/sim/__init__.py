@@ -1,0 +1,1 @@
+"""Simulators of n robots at once, behind one small abstract class."""

@@ -1,0 +1,114 @@
+"""A robot's compiled MjModel: its bodies from the model file, its actuators from `robot.toml`.
+
+One model serves every engine, so what the robot can do is said in one place.
+"""
+
+import math
+
+import mujoco
+import numpy as np
+
+from sim2real.errors import RobotError, known
+from sim2real.robot import Joint, Robot
+
+
+def compile_model(robot: Robot, max_delay: float | None = None) -> mujoco.MjModel:
+    """Return the robot's model with one actuator per driven joint, named like the joint.
+
+    Args:
+        robot: the robot; its MJCF's own actuators are replaced.
+        max_delay: longest command delay [s] that the simulation must be able to hold; by default
+            the longest that the robot's ranges can draw.
+
+    Raises:
+        RobotError: the model does not load, or has no such joint, or the rates do not fit.
+    """
+    spec = _load(robot)
+    if robot.physics_hz is not None:
+        spec.option.timestep = 1.0 / robot.physics_hz
+    for actuator in list(spec.actuators):
+        spec.delete(actuator)
+    _check_joints(spec, robot)
+    delay = _longest_delay(robot) if max_delay is None else max_delay
+    nsample = math.ceil(delay / spec.option.timestep - 1e-9) if delay > 0 else 0
+    for name in robot.driven:
+        _add_actuator(spec, name, robot.joints[name], nsample)
+    try:
+        model = spec.compile()
+    except ValueError as error:
+        raise RobotError(f"robot {robot.name!r}: {robot.model} does not compile: {error}") from None
+    _check_rates(robot, model)
+    if robot.tip is not None and robot.tip not in (sites := _names(model, "site", model.nsite)):
+        raise RobotError(f"robot {robot.name!r}: no site {robot.tip!r}{known(robot.tip, sites)}")
+    return model
+
+
+def substeps(robot: Robot, model: mujoco.MjModel) -> int:
+    """Return the number of physics steps in a control step."""
+    return round(1.0 / (robot.control_hz * model.opt.timestep))
+
+
+def joint_addresses(robot: Robot, model: mujoco.MjModel) -> tuple[np.ndarray, np.ndarray]:
+    """Return where the robot's joints stand in qpos and in qvel, each (njoint,)."""
+    ids = [model.joint(name).id for name in robot.joints]
+    return model.jnt_qposadr[ids], model.jnt_dofadr[ids]
+
+
+def _load(robot: Robot) -> mujoco.MjSpec:
+    try:
+        return mujoco.MjSpec.from_file(str(robot.model_path))
+    except ValueError as error:
+        raise RobotError(f"robot {robot.name!r}: {robot.model} does not load: {error}") from None
+
+
+def _check_joints(spec: mujoco.MjSpec, robot: Robot) -> None:
+    joints = {joint.name: joint for joint in spec.joints}
+    for name in robot.joints:
+        if name not in joints:
+            raise RobotError(
+                f"robot {robot.name!r}: its model has no joint {name!r}{known(name, joints)}"
+            )
+        if joints[name].type not in (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE):
+            raise RobotError(f"robot {robot.name!r}: joint {name!r} must be a hinge or a slide")
+
+
+def _add_actuator(spec: mujoco.MjSpec, name: str, joint: Joint, nsample: int) -> None:
+    assert joint.limits is not None  # checked by Joint
+    actuator = spec.add_actuator(
+        name=name,
+        target=name,
+        trntype=mujoco.mjtTrn.mjTRN_JOINT,
+        forcelimited=True,
+        forcerange=[-joint.limits.torque, joint.limits.torque],
+        nsample=nsample,
+        interp=1,  # linear: a delay acts continuously, not in whole physics steps
+    )
+    if joint.mode == "torque":
+        actuator.set_to_motor()
+    else:
+        actuator.set_to_position(kp=joint.kp, kv=joint.kd)
+        low, high = joint.limits.position or (0.0, 0.0)
+        actuator.ctrllimited = True
+        actuator.ctrlrange = [low, high]
+
+
+def _longest_delay(robot: Robot) -> float:
+    delays = [
+        item.bounds(0.0)[1] for name, item in robot.ranges.items() if name.endswith(".delay")
+    ]
+    if any(not math.isfinite(delay) for delay in delays):
+        raise RobotError(f"robot {robot.name!r}: a delay's distribution needs an upper bound")
+    return max(delays, default=0.0)
+
+
+def _check_rates(robot: Robot, model: mujoco.MjModel) -> None:
+    steps = 1.0 / (robot.control_hz * model.opt.timestep)
+    if round(steps) < 1 or abs(steps - round(steps)) > 1e-6 * steps:
+        raise RobotError(
+            f"robot {robot.name!r}: control_hz = {robot.control_hz:g} must divide the physics rate"
+            f" of {1.0 / model.opt.timestep:g} Hz; set physics_hz to a multiple of it"
+        )
+
+
+def _names(model: mujoco.MjModel, kind: str, count: int) -> list[str]:
+    return [getattr(model, kind)(i).name for i in range(count)]

@@ -1,0 +1,37 @@
+"""What the robot's encoders report of the true joint state: bias and noise, per simulation."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sensors:
+    """Sensor parameters of n simulations, each array (nsim, njoint), in rad and rad/s."""
+
+    position_bias: Array
+    position_noise: Array
+    velocity_bias: Array
+    velocity_noise: Array
+
+    @classmethod
+    def perfect(cls, nsim: int, njoint: int) -> "Sensors":
+        """Return sensors that report the truth."""
+        return cls(*(np.zeros((nsim, njoint)) for _ in range(4)))
+
+    def measure(self, position: Array, velocity: Array, z: Array) -> tuple[Array, Array]:
+        """Return measured position and velocity (nsim, njoint).
+
+        Args:
+            position: true positions (nsim, njoint).
+            velocity: true velocities (nsim, njoint).
+            z: standard normal numbers (nsim, 2 njoint).
+        """
+        n = position.shape[1]
+        return (
+            position + self.position_bias + self.position_noise * z[:, :n],
+            velocity + self.velocity_bias + self.velocity_noise * z[:, n:],
+        )

@@ -1,0 +1,69 @@
+"""The one seam between the package and a physics engine."""
+
+from abc import ABC, abstractmethod
+
+import mujoco
+import mujoco.batch
+import numpy as np
+from numpy.typing import NDArray
+
+from sim2real.robot import Robot
+from sim2real.sim.sensors import Sensors
+
+Array = NDArray[np.float64]
+Ids = NDArray[np.int32]
+
+
+class Simulator(ABC):
+    """`nsim` simulations of one robot, stepped together.
+
+    Joints stand in the robot's order; positions are in rad or m. The physics of each simulation
+    is what its row of `fields` says: an engine other than MuJoCo builds itself from that.
+    """
+
+    robot: Robot
+    model: mujoco.MjModel
+    """The nominal model, compiled from the robot."""
+    sensors: Sensors
+    """Per-simulation sensor bias and noise: data for whoever measures; `position` is the truth."""
+    fields: mujoco.batch.Batch
+    """Per-simulation model fields: write to `fields.expand(name)`, then `fields.set_const(ids)`.
+
+    An engine takes what was written for a simulation at that simulation's next `reset`.
+    """
+
+    @property
+    def nsim(self) -> int:
+        """Number of simulations."""
+        return self.fields.nsim
+
+    @property
+    @abstractmethod
+    def position(self) -> Array:
+        """True joint positions (nsim, njoint)."""
+
+    @property
+    @abstractmethod
+    def velocity(self) -> Array:
+        """True joint velocities (nsim, njoint)."""
+
+    @property
+    @abstractmethod
+    def tip(self) -> tuple[Array, Array]:
+        """World position (nsim, 3) and rotation matrix (nsim, 3, 3) of the robot's tip."""
+
+    @property
+    @abstractmethod
+    def diverged(self) -> NDArray[np.bool_]:
+        """Which simulations blew up in the last step, (nsim,): their state means nothing."""
+
+    @abstractmethod
+    def reset(self, ids: Ids, position: Array, velocity: Array, command: Array) -> None:
+        """Start simulations `ids` (n,) from joint states (n, njoint).
+
+        `command` (n, ncommand) is what was sent before the start: it fills the delays.
+        """
+
+    @abstractmethod
+    def step(self, command: Array) -> None:
+        """Advance by one control step with `command` (nsim, ncommand) held."""
