@@ -55,7 +55,7 @@ class Term(ABC):
     @property
     def needs_set_const(self) -> bool:
         """Whether constants that MuJoCo derives depend on this parameter."""
-        return not mujoco.MjModel._setconst_inputs.isdisjoint(self.fields)  # type: ignore[attr-defined]
+        return not set(self.fields).isdisjoint(mujoco.MjModel._setconst_inputs)  # type: ignore[attr-defined]
 
 
 def element_id(model: mujoco.MjModel, name: ParameterName) -> int:

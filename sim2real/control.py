@@ -1,0 +1,58 @@
+"""Action → command: one array function for training, the exported graph and the robot."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+from numpy.typing import NDArray
+
+from sim2real.robot import Robot
+
+
+@dataclass(frozen=True)
+class ActionMap:
+    """What an action means to each driven joint; arrays (ncommand,)."""
+
+    scale: NDArray[np.float32]
+    offset: NDArray[np.float32]
+    follow: NDArray[np.float32]
+    """1 where an action moves the previous command, 0 where it counts from `offset`."""
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, robot: Robot) -> "ActionMap":
+        """Return the robot's map from actions to commands."""
+        rows = []
+        for name in robot.driven:
+            joint = robot.joints[name]
+            assert joint.limits is not None  # checked by Joint
+            if joint.mode == "torque":
+                limit = joint.limits.torque
+                rows.append((joint.action_scale or limit, 0.0, 0.0, -limit, limit))
+            else:
+                assert joint.limits.position is not None  # checked by Joint
+                follow = float(joint.action == "increment")
+                offset = joint.home * (1.0 - follow)
+                rows.append((joint.action_scale, offset, follow, *joint.limits.position))
+        return cls(*np.array(rows, np.float32).T)
+
+    def command(self, action: Any, previous: Any) -> Any:
+        """Return the command (n, ncommand) for an action, clipped to [-1, 1], (n, ncommand).
+
+        `previous` (n, ncommand) is the command of the step before. Any array library's arrays.
+        """
+        xp = array_namespace(action, previous)
+        if xp.__name__.endswith("numpy"):
+            scale, offset, follow, low, high = vars(self).values()
+        else:
+            scale, offset, follow, low, high = (xp.asarray(x) for x in vars(self).values())
+        wanted = offset + follow * previous + scale * xp.clip(action, -1.0, 1.0)
+        return xp.minimum(xp.maximum(wanted, low), high)
+
+
+def resting_command(robot: Robot) -> NDArray[np.float64]:
+    """Return the command (ncommand,) of a robot at rest: no torque, or the home position."""
+    joints = (robot.joints[name] for name in robot.driven)
+    return np.array([joint.home if joint.mode == "position" else 0.0 for joint in joints])
