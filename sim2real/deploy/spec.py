@@ -17,7 +17,9 @@ SCHEMA = 1
 
 @dataclass(frozen=True, kw_only=True)
 class GoldenTape:
-    """Recorded steps: from `state`, these inputs give these commands, to 1e-5.
+    """Recorded steps: from `state`, these inputs give these commands.
+
+    To 1e-5, or to that share of a command beyond 1: float32 holds 200 Nm no finer than 1.5e-5.
 
     `inputs[name]` is (t, size), `state[name]` (size,), `command` (t, ncommand).
     """

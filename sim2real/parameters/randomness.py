@@ -36,6 +36,17 @@ def normal(seed: int, term: str, *counters: ArrayLike, size: int) -> NDArray[np.
     return out[:, :size]
 
 
+def uniform_per_term(
+    seed: int, terms: tuple[str, ...], *counters: ArrayLike
+) -> NDArray[np.float64]:
+    """Return `uniform(seed, term, *counters, size=1)` for each term, as one array (n, nterm)."""
+    state: Any = _term_keys(seed, terms)
+    for counter in counters:
+        column = np.atleast_1d(np.asarray(counter)).astype(np.uint64)[:, None]
+        state = _mix(state ^ (column * np.uint64(_GOLDEN)))
+    return ((_mix(state + np.uint64(_GOLDEN)) >> np.uint64(12)) + 0.5) * 2.0**-52
+
+
 def integer_seed(seed: int, term: str) -> int:
     """Return a 31-bit seed for a library that keeps its own generator."""
     return int(_bits(seed, term, (np.zeros(1, int),), 1)[0, 0] >> np.uint64(33))
@@ -54,6 +65,11 @@ def _bits(seed: int, term: str, counters: tuple[ArrayLike, ...], size: int) -> N
 def _term_key(seed: int, term: str) -> int:
     digest = hashlib.blake2b(f"{seed & _MASK}:{term}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little")
+
+
+@functools.lru_cache(maxsize=64)
+def _term_keys(seed: int, terms: tuple[str, ...]) -> NDArray[np.uint64]:
+    return np.array([_term_key(seed, term) for term in terms], np.uint64)
 
 
 @functools.lru_cache(maxsize=256)

@@ -22,6 +22,10 @@ class Sensors:
         """Return sensors that report the truth."""
         return cls(*(np.zeros((nsim, njoint)) for _ in range(4)))
 
+    def of(self, ids: NDArray[np.int32]) -> "Sensors":
+        """Return the sensors of simulations `ids` (n,)."""
+        return Sensors(*(values[ids] for values in vars(self).values()))
+
     def measure(self, position: Array, velocity: Array, z: Array) -> tuple[Array, Array]:
         """Return measured position and velocity (nsim, njoint).
 

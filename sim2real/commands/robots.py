@@ -1,0 +1,82 @@
+"""`sim2real robots`: list the robots, or what can be randomized on one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+from rich.table import Table
+
+from sim2real import shipped
+from sim2real.commands.console import console, options, print_json
+from sim2real.robot import Robot
+
+
+@dataclass(frozen=True, kw_only=True)
+class Robots:
+    """List the robots that ship with the package, or show one in detail."""
+
+    name: Annotated[str | None, tyro.conf.arg(name="robot"), tyro.conf.Positional] = None
+    """A shipped robot, or a folder with a robot.toml; all shipped ones if not given."""
+    parameters: bool = False
+    """Show every dynamics parameter of the robot with its nominal value (needs mujoco)."""
+    json: bool = False
+    """Print JSON for a script."""
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the verb."""
+    chosen = options(Robots, arguments)
+    if chosen.name is None:
+        _list(chosen.json)
+    elif chosen.parameters:
+        _parameters(shipped.find_robot(chosen.name), chosen.json)
+    else:
+        _joints(shipped.find_robot(chosen.name), chosen.json)
+
+
+def _list(as_json: bool) -> None:
+    robots = [shipped.find_robot(name) for name in shipped.robot_names()]
+    if as_json:
+        return print_json([{"name": r.name, "description": r.description} for r in robots])
+    table = Table("robot", "joints", "control", "task", "", box=None)
+    for robot in robots:
+        joints = f"{len(robot.driven)} driven of {len(robot.joints)}"
+        task, rate = str(robot.task["name"]), f"{robot.control_hz:g} Hz"
+        table.add_row(f"[bold]{robot.name}[/bold]", joints, rate, task, robot.description)
+    return console.print(table)
+
+
+def _joints(robot: Robot, as_json: bool) -> None:
+    if as_json:
+        facts = {"joints": list(robot.joints), "driven": list(robot.driven)}
+        return print_json({"name": robot.name, "control_hz": robot.control_hz, **facts})
+    console.print(f"[bold]{robot.name}[/bold]: {robot.description}")
+    table = Table("joint", "mode", "torque limit", "velocity limit", "position", "kp", "kd", box=None)
+    for name, joint in robot.joints.items():
+        limits = joint.limits
+        cells = ["", "", ""]
+        if limits is not None:
+            span = limits.position
+            cells = [f"{limits.torque:g}", f"{limits.velocity:g}",
+                     f"{span[0]:.3g} to {span[1]:.3g}" if span else ""]  # fmt: skip
+        table.add_row(name, joint.mode, *cells, f"{joint.kp or '':}", f"{joint.kd or '':}")
+    console.print(table)
+    ranges = Table("randomized", "range", box=None)
+    for name, data in robot.randomize.items():
+        ranges.add_row(name, str(data))
+    return console.print(ranges)
+
+
+def _parameters(robot: Robot, as_json: bool) -> None:
+    from sim2real.randomization.inventory import inventory
+    from sim2real.sim.model import compile_model
+
+    rows = inventory(robot, compile_model(robot))
+    if as_json:
+        return print_json([vars(row) for row in rows])
+    table = Table("parameter", "nominal", "unit", "range in robot.toml", "", box=None)
+    for row in rows:
+        span = str(robot.randomize.get(row.name, ""))
+        table.add_row(row.name, f"{row.nominal:.4g}", row.unit, span, row.summary)
+    return console.print(table)

@@ -1,0 +1,168 @@
+"""An exported controller: one ONNX file that proves itself before it touches anything."""
+
+import hashlib
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from sim2real.deploy.source import Array, CommandSource
+from sim2real.deploy.spec import METADATA_KEY, ControllerSpec, robot_hash
+from sim2real.errors import ControllerError
+from sim2real.robot import Robot
+
+TOLERANCE = 1e-5
+"""Largest difference from the golden tape [Nm, or rad]."""
+
+_FLOAT = "tensor(float)"
+
+
+@final
+class Controller(CommandSource):
+    """The graph of an ONNX file, carrying its state from step to step."""
+
+    def __init__(self, session: Any, spec: ControllerSpec, origin: dict[str, Any]):
+        self.spec = spec
+        self.goal = spec.goal
+        self.origin = origin
+        self._session = session
+        self._states = [f"state.{name}" for name in spec.initial_state]
+        self._outputs = ["command", *(f"next.{name}" for name in self._states)]
+        self._feed: dict[str, NDArray[np.float32]] = {}
+        self._set_state(spec.initial_state)
+
+    @classmethod
+    def load(cls, path: Path, robot: Robot | None) -> "Controller":
+        """Return the controller of an ONNX file, after it has replayed its golden tape here.
+
+        Args:
+            path: the file.
+            robot: the robot that is to be driven; None opens a controller of any robot.
+
+        Raises:
+            ControllerError: no such file, no controller, damaged, or made for another robot.
+        """
+        content = _read(path)
+        session = _open(path, content)
+        metadata = session.get_modelmeta().custom_metadata_map
+        if METADATA_KEY not in metadata:
+            raise ControllerError(
+                f"{path}: an ONNX file without a controller's specification: export it with"
+                " sim2real, which writes the specification and the golden tape into the file"
+            )
+        spec = ControllerSpec.from_json(metadata[METADATA_KEY], str(path))
+        if robot is not None:
+            _check_robot(path, spec, robot)
+        _check_graph(path, session, spec)
+        origin = {"kind": "controller", "file": path.name, "task": spec.task, "made": spec.origin,
+                  "sha256": hashlib.sha256(content).hexdigest()}  # fmt: skip
+        controller = cls(session, spec, origin)
+        controller._check_tape(path)
+        return controller
+
+    def reset(self, command: Array) -> None:  # noqa: D102
+        self._set_state(self.spec.initial_state)
+        if "state.command" in self._feed:
+            self._feed["state.command"] = np.array([command], np.float32)
+
+    def step(self, position: Array, velocity: Array, goal: Array) -> Array:  # noqa: D102
+        feed = self._feed
+        feed["position"] = np.array([position], np.float32)
+        feed["velocity"] = np.array([velocity], np.float32)
+        if self.goal:
+            feed["goal"] = np.array([goal], np.float32)
+        command, *states = self._session.run(self._outputs, feed)
+        feed.update(zip(self._states, states, strict=True))
+        return command[0].astype(np.float64)
+
+    def _set_state(self, state: dict[str, tuple[float, ...]]) -> None:
+        for name, values in state.items():
+            self._feed[f"state.{name}"] = np.array([values], np.float32)
+
+    def _check_tape(self, path: Path) -> None:
+        """Replay the recorded steps through this machine's runtime, then begin anew."""
+        tape = self.spec.golden
+        expected = np.array(tape.command, np.float64).reshape(len(tape.command), -1)
+        inputs = [np.array(tape.inputs[name]) for name in _signals(self.spec)]
+        if not len(expected) or any(len(values) != len(expected) for values in inputs):
+            raise ControllerError(f"{path}: its golden tape has no or unequal rows: export again")
+        if not self.goal:
+            inputs.append(np.zeros((len(expected), 0)))
+        self._set_state(tape.state)
+        got = np.array([self.step(*row) for row in zip(*inputs, strict=True)])
+        error = np.abs(got - expected).max() if got.shape == expected.shape else np.inf
+        if not error <= TOLERANCE:  # a NaN is refused, too
+            raise ControllerError(
+                f"{path}: its golden tape does not replay: a command differs by {error:.3g}, at most"
+                f" {TOLERANCE:g} is allowed: the file is damaged, or onnxruntime"
+                f" {onnxruntime.__version__} computes it differently: export it again"
+            )
+        self._set_state(self.spec.initial_state)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ControllerError(
+            f"{path}: cannot be read ({error.strerror}): give the .onnx file of an export"
+        ) from None
+
+
+def _open(path: Path, content: bytes) -> Any:
+    options = onnxruntime.SessionOptions()
+    # one thread that sleeps: a spinning pool starves whatever shares the robot's computer
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    options.log_severity_level = 4  # what goes wrong is in the exception
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions have no common base
+        raise ControllerError(f"{path}: not an ONNX file that can be run: {error}") from None
+
+
+def _check_robot(path: Path, spec: ControllerSpec, robot: Robot) -> None:
+    joints = tuple(robot.joints)
+    if (spec.joints, spec.driven) != (joints, robot.driven):
+        raise ControllerError(
+            f"{path}: made for the robot {spec.robot!r} with joints {', '.join(spec.joints)}; this"
+            f" is {robot.name!r} with joints {', '.join(joints)}: use a controller trained for it"
+        )
+    if spec.robot_hash != robot_hash(robot):
+        raise ControllerError(
+            f"{path}: made for the robot {spec.robot!r} ({spec.robot_hash}); {robot.name!r}"
+            f" ({robot_hash(robot)}) has the same joints, but modes, gains, limits or control_hz"
+            " differ: train for this robot.toml, or put back the one trained with"
+        )
+
+
+def _signals(spec: ControllerSpec) -> list[str]:
+    return ["position", "velocity", *(["goal"] if spec.goal else [])]
+
+
+def _check_graph(path: Path, session: Any, spec: ControllerSpec) -> None:
+    njoint = len(spec.joints)
+    sizes = {"position": njoint, "velocity": njoint, "goal": len(spec.goal)}
+    inputs = {name: sizes[name] for name in _signals(spec)}
+    states = {f"state.{name}": len(values) for name, values in spec.initial_state.items()}
+    outputs = {"command": len(spec.driven)} | {f"next.{name}": n for name, n in states.items()}
+    _check_nodes(path, "inputs", session.get_inputs(), inputs | states)
+    _check_nodes(path, "outputs", session.get_outputs(), outputs)
+    tape = spec.golden
+    if set(tape.inputs) != set(inputs) or set(tape.state) != set(spec.initial_state):
+        raise ControllerError(f"{path}: its golden tape lacks signals of the graph: export again")
+
+
+def _check_nodes(path: Path, what: str, nodes: Any, expected: dict[str, int]) -> None:
+    found = {node.name: (node.type, node.shape) for node in nodes}
+    wanted = {name: (_FLOAT, [1, size]) for name, size in expected.items()}
+    if found != wanted:
+        differing = sorted(n for n in found.keys() | wanted if found.get(n) != wanted.get(n))
+        details = "; ".join(
+            f"{n} is {found.get(n, 'missing')}, should be {wanted.get(n, 'absent')}"
+            for n in differing
+        )
+        raise ControllerError(f"{path}: the graph's {what} are not those of its spec: {details}")

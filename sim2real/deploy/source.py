@@ -1,0 +1,32 @@
+"""What the control loop asks for commands: an exported controller, a designed motion."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+class CommandSource(ABC):
+    """Measurements in, commands out, once per control step; arrays in the robot's joint order."""
+
+    goal: tuple[float, ...]
+    """The goal to pursue when the caller gives none; empty if the source has no goal."""
+    origin: dict[str, Any]
+    """Where the commands come from, as a recording keeps it."""
+
+    @abstractmethod
+    def reset(self, command: Array) -> None:
+        """Begin anew, on a robot that holds `command` (ncommand,)."""
+
+    @abstractmethod
+    def step(self, position: Array, velocity: Array, goal: Array) -> Array:
+        """Return the next command (ncommand,) [Nm, or rad].
+
+        Args:
+            position: measured positions (njoint,) [rad].
+            velocity: measured velocities (njoint,) [rad/s].
+            goal: (ngoal,), as `goal` of the source.
+        """

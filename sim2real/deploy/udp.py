@@ -1,0 +1,191 @@
+"""The controller's end of a link over UDP; the robot's end is in `udp_robot`."""
+
+import contextlib
+import secrets
+import socket
+import time
+from typing import final
+
+import numpy as np
+
+from sim2real.deploy.link import Array, Link, Measurement
+from sim2real.deploy.packets import DEFAULT_ADDRESS, LARGEST, Kind, Packet, parse_address, robot_id
+from sim2real.errors import LinkError
+from sim2real.robot import Robot
+
+_PATIENCE = 1.0  # s, for an answer
+_INTERVAL = 0.05  # s, between two attempts
+_KEEPALIVE = 200_000_000  # ns; a silent client loses the robot
+
+
+@final
+class UdpLink(Link):
+    """A client of `UdpRobot`: one robot, one client at a time."""
+
+    def __init__(self, robot: Robot, address: str = DEFAULT_ADDRESS):
+        self.robot = robot
+        self.address = address
+        self._peer = parse_address(address)
+        self._id = robot_id(robot)
+        self._njoint, self._ncommand = len(robot.joints), len(robot.driven)
+        self._socket: socket.socket | None = None
+        self._clock = _RobotClock()
+        self._latest: Measurement | None = None
+        self._session = self._seq = self._episode = self._sent = 0
+        self._refusal = ""
+
+    def open(self) -> None:  # noqa: D102
+        if self._socket is not None:
+            return
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        self._session, self._latest, self._clock = secrets.randbits(32), None, _RobotClock()
+        try:
+            self._socket.connect(self._peer)  # nobody else's datagrams arrive
+            answered = self._repeat(Kind.HELLO, lambda: self._latest is not None)
+        except OSError as error:
+            self.close()
+            raise LinkError(f"{self.address} cannot be reached: {error}") from None
+        except BaseException:
+            self.close()
+            raise
+        if not answered:
+            self.close()
+            raise LinkError(
+                self._refusal
+                or f"no robot answers at {self.address}: start its driver there, or a virtual robot"
+                f" (sim2real serve {self.robot.name}), or give the address of one that runs"
+            )
+
+    def read(self) -> Measurement | None:  # noqa: D102
+        if self._socket is None:
+            raise LinkError(f"the link to {self.address} is not open: call open() first")
+        while (packet := self._receive(self._socket)) is not None:
+            self._take(packet)
+        if time.monotonic_ns() - self._sent > _KEEPALIVE:
+            self._send(Kind.HELLO)
+        return self._latest
+
+    def write(self, command: Array, valid_for: float) -> None:  # noqa: D102
+        if self._socket is None or self._latest is None:
+            raise LinkError(f"the link to {self.address} is not open: call open() first")
+        if command.shape != (self._ncommand,) or not np.isfinite(command).all():
+            raise LinkError(
+                f"command {command} refused: {self._ncommand} finite values are needed, for"
+                f" {', '.join(self.robot.driven)}"
+            )
+        until = self._latest.stamp + round(valid_for * 1e9)
+        try:
+            self._send(Kind.COMMAND, until, tuple(command.tolist()))
+        except OSError as error:
+            raise LinkError(f"cannot send to {self.address}: {error}") from None
+
+    def damp(self) -> None:  # noqa: D102
+        with contextlib.suppress(OSError):
+            self._send(Kind.DAMP)
+
+    def reset(self) -> None:  # noqa: D102
+        self.read()
+        episode = self._episode
+        if not self._repeat(Kind.RESET, lambda: self._episode != episode):
+            raise LinkError(
+                f"the robot at {self.address} does not reset itself: bring it to its start by hand"
+            )
+
+    def close(self) -> None:  # noqa: D102
+        self.damp()
+        with contextlib.suppress(OSError):
+            self._send(Kind.BYE)
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _repeat(self, kind: Kind, done) -> bool:  # noqa: ANN001
+        """Send until `done()`; return whether it was, in time."""
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline:
+            self._send(kind)
+            resend = time.monotonic() + _INTERVAL
+            while time.monotonic() < resend:
+                self.read()
+                if done():
+                    return True
+                time.sleep(0.001)
+        return False
+
+    def _send(self, kind: Kind, until: int = 0, values: tuple[float, ...] = ()) -> None:
+        if self._socket is None:
+            return
+        self._seq += 1
+        self._sent = time.monotonic_ns()
+        packet = Packet(
+            kind=kind, robot=self._id, session=self._session, episode=self._episode, seq=self._seq,
+            time=until, values=values,
+        )  # fmt: skip
+        # a robot that is not there (yet) refuses; a full queue is a lost datagram
+        with contextlib.suppress(ConnectionError, BlockingIOError):
+            self._socket.send(packet.encode())
+
+    def _receive(self, connection: socket.socket) -> bytes | None:
+        """Return the next datagram, None if there is none."""
+        try:
+            return connection.recv(LARGEST)
+        except BlockingIOError:
+            return None
+        except ConnectionError:
+            return b""  # nobody listens there: silence, which the age of measurements tells
+
+    def _take(self, data: bytes) -> None:
+        packet = Packet.decode(data)
+        if packet is None or packet.session != self._session:
+            return
+        if packet.kind == Kind.REFUSED:
+            self._refusal = self._reason(packet)
+            return
+        newer = self._latest is None or packet.seq > self._latest.seq
+        if packet.kind != Kind.MEASUREMENT or packet.robot != self._id or not newer:
+            return
+        if len(packet.values) != 2 * self._njoint:
+            return
+        values = np.array(packet.values)
+        self._episode = packet.episode
+        self._latest = Measurement(
+            seq=packet.seq,
+            stamp=packet.time,
+            received=self._clock.local(packet.time, time.monotonic_ns()),
+            position=values[: self._njoint],
+            velocity=values[self._njoint :],
+        )
+
+    def _reason(self, packet: Packet) -> str:
+        if packet.robot == self._id:
+            return (
+                f"the robot at {self.address} is held by another client: stop that one first; a"
+                " robot takes commands from one client at a time"
+            )
+        return (
+            f"the robot at {self.address} is another one ({packet.robot.hex()}) than"
+            f" {self.robot.name!r} ({self._id.hex()}): joints, modes, gains or limits differ: start"
+            " both ends with the same robot.toml"
+        )
+
+
+class _RobotClock:
+    """The robot's clock in terms of ours, by the fastest datagram so far.
+
+    A datagram that waited (in the network, or in a queue while we were stopped) is thereby told
+    from a fresh one without synchronized clocks. The estimate yields by 1e-3 of the time that
+    passes: more than clocks drift apart, too little to get used to a delay.
+    """
+
+    def __init__(self) -> None:
+        self._offset = self._updated = 0
+        self._started = False
+
+    def local(self, stamp: int, now: int) -> int:
+        """Return when a measurement stamped `stamp` was fresh, by our clock [ns]."""
+        offset = now - stamp
+        if self._started:
+            offset = min(offset, self._offset + (now - self._updated) // 1000)
+        self._started, self._offset, self._updated = True, offset, now
+        return stamp + offset

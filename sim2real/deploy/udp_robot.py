@@ -1,0 +1,160 @@
+"""The robot's end of a link over UDP: what a robot's driver, or a virtual robot, talks through."""
+
+import contextlib
+import socket
+from typing import Any, Self, final
+
+import numpy as np
+
+from sim2real.control import resting_command
+from sim2real.deploy.damping import damp_command
+from sim2real.deploy.link import Array
+from sim2real.deploy.packets import DEFAULT_ADDRESS, LARGEST, Kind, Packet, parse_address, robot_id
+from sim2real.errors import LinkError
+from sim2real.robot import Robot
+
+_HOLD = 500_000_000  # ns of silence after which another client may take the robot
+_LONGEST = 1_000_000_000  # ns that a command may ask to be held
+
+
+@final
+class UdpRobot:
+    """Measurements out, commands in: one `exchange` in each turn of the robot's own loop.
+
+    A command holds as long as it says. When it has lapsed, the robot damps, and so it does from
+    the start: whatever happens to the controller, no command stays.
+    """
+
+    def __init__(self, robot: Robot, address: str = DEFAULT_ADDRESS):
+        self.robot = robot
+        self.reset_requested = False
+        """Whether the client asks to be put back to the start; answer with `reset_done`."""
+        self._peer = parse_address(address)
+        self._id = robot_id(robot)
+        self._socket: socket.socket | None = None
+        self._client: Any = None
+        self._session = self._heard = self._newest = 0
+        self._seq = self._episode = 0
+        self._command: Array | None = None
+        self._until = 0
+        # damps where the robot rests until its encoders have said where it is
+        self._position = np.array([joint.home for joint in robot.joints.values()])
+        self._velocity = np.zeros(len(robot.joints))
+
+    @property
+    def address(self) -> str:
+        """The address that clients connect to, host:port."""
+        host, port = self._socket.getsockname() if self._socket else self._peer
+        return f"{host}:{port}"
+
+    @property
+    def damping(self) -> bool:
+        """Whether no command is held."""
+        return self._command is None
+
+    def open(self) -> None:
+        """Listen; raises LinkError if the address is not free."""
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        try:
+            self._socket.bind(self._peer)
+        except OSError as error:
+            self.close()
+            raise LinkError(
+                f"cannot listen at {self.address} ({error.strerror}): another robot may run there:"
+                " stop it, or choose another port"
+            ) from None
+
+    def close(self) -> None:
+        """Stop listening; a client notices that measurements stop."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def exchange(self, now: int, position: Array, velocity: Array) -> Array:
+        """Send a measurement; return the command (ncommand,) to act on until the next exchange.
+
+        Args:
+            now: the robot's clock [ns].
+            position: measured positions (njoint,) [rad].
+            velocity: measured velocities (njoint,) [rad/s].
+        """
+        self._seq += 1
+        sane = bool(np.isfinite(position).all() and np.isfinite(velocity).all())
+        if sane:
+            self._position, self._velocity = position, velocity
+        self._receive(now)
+        if sane:
+            self._send(Kind.MEASUREMENT, now, (*position.tolist(), *velocity.tolist()))
+        if not sane or not now < self._until:
+            self._command = None
+        if self._command is None:
+            return damp_command(self.robot, self._position, self._velocity)
+        return self._command
+
+    def reset_done(self) -> None:
+        """Tell the client that the robot is at its start; nothing is held any more."""
+        self.reset_requested, self._command = False, None
+        self._episode += 1
+
+    def _receive(self, now: int) -> None:
+        if self._socket is None:
+            raise LinkError("the robot's end of the link is not open: call open() first")
+        while True:
+            try:
+                data, sender = self._socket.recvfrom(LARGEST)
+            except BlockingIOError:
+                return
+            except ConnectionError:
+                continue  # the last client is gone: some systems report it here
+            packet = Packet.decode(data)
+            if packet is not None:
+                self._take(packet, sender, now)
+
+    def _take(self, packet: Packet, sender: Any, now: int) -> None:
+        held = (sender, packet.session) == (self._client, self._session)
+        if packet.kind == Kind.HELLO and not held:
+            if packet.robot != self._id or (self._client and now - self._heard < _HOLD):
+                self._refuse(packet, sender)
+                return
+            self._client, self._session = sender, packet.session
+            self._newest, self._command = 0, None
+        elif not held or packet.seq <= self._newest or packet.robot != self._id:
+            return
+        self._newest, self._heard = packet.seq, now
+        self._obey(packet, now)
+
+    def _obey(self, packet: Packet, now: int) -> None:
+        if packet.kind == Kind.COMMAND and len(packet.values) == len(resting_command(self.robot)):
+            self._command = np.array(packet.values)
+            self._until = min(packet.time, now + _LONGEST)
+        elif packet.kind == Kind.DAMP:
+            self._command = None
+        elif packet.kind == Kind.RESET and packet.episode == self._episode:
+            self.reset_requested, self._command = True, None
+        elif packet.kind == Kind.BYE:
+            self._client = self._command = None
+
+    def _refuse(self, packet: Packet, sender: Any) -> None:
+        answer = Packet(kind=Kind.REFUSED, robot=self._id, session=packet.session, seq=self._seq)
+        self._transmit(answer, sender)
+
+    def _send(self, kind: Kind, now: int, values: tuple[float, ...]) -> None:
+        if self._client is not None:
+            packet = Packet(
+                kind=kind, robot=self._id, session=self._session, episode=self._episode,
+                seq=self._seq, time=now, values=values,
+            )  # fmt: skip
+            self._transmit(packet, self._client)
+
+    def _transmit(self, packet: Packet, receiver: Any) -> None:
+        assert self._socket is not None  # checked by _receive
+        with contextlib.suppress(OSError):  # a lost datagram: the client sees none come
+            self._socket.sendto(packet.encode(), receiver)

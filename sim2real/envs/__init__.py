@@ -1,0 +1,1 @@
+"""Simulator, task and randomization as one vectorized environment, and adapters to libraries."""

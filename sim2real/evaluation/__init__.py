@@ -1,0 +1,1 @@
+"""Evaluation: what a policy is worth, in simulation and on a robot."""

@@ -1,0 +1,1 @@
+"""Export: a trained policy becomes one ONNX file that is the whole controller."""

@@ -1,0 +1,57 @@
+"""The whole controller as one torch module: raw measurements in, commands out, state explicit."""
+
+from typing import final
+
+import numpy as np
+import torch
+from torch import nn
+
+from sim2real.control import ActionMap
+from sim2real.robot import Robot
+from sim2real.tasks.task import Task
+from sim2real.training.policy import Policy
+
+
+@final
+class ControllerGraph(nn.Module):
+    """Observation, policy and action map, from the same functions that training used.
+
+    Inputs `position`, `velocity` (1, njoint), `goal` (1, ngoal) if the task has one, and
+    `state.command` (1, ncommand), the command before. Outputs `command` and `next.state.command`.
+    """
+
+    def __init__(self, robot: Robot, task: Task, policy: Policy):
+        super().__init__()
+        self._task, self._policy = task, policy.eval()
+        self._action_map = ActionMap.of(robot)
+        self._has_goal = task.ngoal > 0
+        njoint, ncommand = len(robot.joints), len(robot.driven)
+        self.input_sizes = {"position": njoint, "velocity": njoint}
+        if self._has_goal:
+            self.input_sizes["goal"] = task.ngoal
+        self.state_sizes = {"state.command": ncommand}
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the inputs, in the order of `forward`."""
+        return [*self.input_sizes, *self.state_sizes]
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the outputs, in the order of `forward`."""
+        return ["command", *(f"next.{name}" for name in self.state_sizes)]
+
+    def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the command and the next state."""
+        position, velocity, *goal, previous = inputs
+        observation = self._task.observe(position, velocity, previous, goal[0] if goal else None)
+        command = self._action_map.command(self._policy(observation), previous)
+        return command, command + 0.0  # two outputs of one name would be one in the graph
+
+
+def random_inputs(graph: ControllerGraph, rng: np.random.Generator) -> list[torch.Tensor]:
+    """Return distinct random inputs: equal ones could be merged by the exporter, silently."""
+    sizes = {**graph.input_sizes, **graph.state_sizes}
+    return [
+        torch.from_numpy(rng.normal(size=(1, size)).astype(np.float32)) for size in sizes.values()
+    ]

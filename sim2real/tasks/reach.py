@@ -1,0 +1,113 @@
+"""Bring the fingertip to a pose."""
+
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+from array_api_compat import array_namespace
+from numpy.typing import NDArray
+
+from sim2real import config
+from sim2real.errors import ConfigError
+from sim2real.robot import Robot
+from sim2real.sim.kinematics import Kinematics
+from sim2real.tasks.task import Array, State, Task
+
+_CANDIDATES = 8  # drawn for each goal; the first above the floor is taken
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReachOptions:
+    """The `[task]` table."""
+
+    name: str = "reach"
+    episode_seconds: float = 4.0
+    hold_seconds: float = 0.4
+    reach: float = 0.6
+    """Share of each joint's range from which goals and starts are drawn."""
+    floor: float = 0.05
+    """Goals lie at least this high above the base [m]."""
+    distance: float = 0.02
+    """The tip is there within this distance [m] ..."""
+    angle: float = 0.26
+    """... and this angle [rad]."""
+    effort_weight: float = 0.02
+
+
+@final
+class Reach(Task):
+    """The goal is a pose that the arm can take: 3 coordinates and the tip frame's x and y axes.
+
+    Drawn as the pose at random joint positions, so that arms with fewer than six joints have only
+    goals that they can reach.
+    """
+
+    ngoal = 9
+
+    def __init__(self, options: ReachOptions, robot: Robot, kinematics: Kinematics):
+        self.episode_seconds = options.episode_seconds
+        self.hold_seconds = options.hold_seconds
+        self._options = options
+        self._kinematics = kinematics
+        limits = [joint.limits.position for joint in robot.joints.values() if joint.limits]
+        low, high = np.array(limits).T
+        self._centre, self._span = (low + high) / 2, options.reach * (high - low)
+        self.nobs = 3 * len(limits) + self.ngoal
+        self.nstart = len(limits)
+        self.ngoal_uniforms = _CANDIDATES * len(limits)
+
+    @classmethod
+    def of(cls, robot: Robot, kinematics: Kinematics) -> "Reach":  # noqa: D102
+        if robot.tip is None or any(joint.mode != "position" for joint in robot.joints.values()):
+            raise ConfigError(
+                f"robot {robot.name!r}: the task reach needs a tip and joints in position mode"
+            )
+        options = config.from_dict(ReachOptions, robot.task, f"{robot.name}: task")
+        return cls(options, robot, kinematics)
+
+    def observe(self, position: Any, velocity: Any, command: Any, goal: Any) -> Any:  # noqa: D102
+        xp = array_namespace(position)
+        parts = [position, velocity / 5.0, command - position, goal[:, :3] * 4.0, goal[:, 3:]]
+        return xp.concat(parts, axis=-1)
+
+    def reward(self, state: State) -> Array:  # noqa: D102
+        distance, angle = self.error(state)
+        near = np.exp(-((distance / 0.05) ** 2)) * np.exp(-((angle / 0.4) ** 2))
+        effort = np.square(state.action).mean(axis=1)
+        return 1.0 - 2.0 * distance - 0.2 * angle + near - self._options.effort_weight * effort
+
+    def terminated(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
+        return ~np.isfinite(state.position).all(axis=1)
+
+    def success(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
+        distance, angle = self.error(state)
+        return (distance < self._options.distance) & (angle < self._options.angle)
+
+    def error(self, state: State) -> tuple[Array, Array]:
+        """Return the tip's distance [m] and angle [rad] from the goal, each (n,)."""
+        tip, rotation = state.tip_position, state.tip_rotation
+        if tip is None or rotation is None:  # a recording: from the measured joints
+            tip, rotation = self._kinematics.tip(state.position)
+        distance = np.linalg.norm(tip - state.goal[:, :3], axis=1)
+        x, y = state.goal[:, 3:6], state.goal[:, 6:9]
+        goal_rotation = np.stack([x, y, np.cross(x, y)], axis=2)
+        trace = np.einsum("nij,nij->n", rotation, goal_rotation)
+        return distance, np.arccos(np.clip((trace - 1.0) / 2.0, -1.0, 1.0))
+
+    def start(self, u: Array) -> tuple[Array, Array]:  # noqa: D102
+        position = self._centre + self._span * (u - 0.5)
+        return position, np.zeros_like(position)
+
+    def draw_goal(self, u: Array) -> Array:  # noqa: D102
+        n, joints = len(u), len(self._centre)
+        candidates = self._centre + self._span * (u.reshape(n * _CANDIDATES, joints) - 0.5)
+        tip, rotation = self._kinematics.tip(candidates)
+        pose = np.concatenate([tip, rotation[:, :, 0], rotation[:, :, 1]], axis=1)
+        pose = pose.reshape(n, _CANDIDATES, self.ngoal)
+        first_above_floor = np.argmax(pose[:, :, 2] > self._options.floor, axis=1)
+        return pose[np.arange(n), first_above_floor]
+
+    def default_goal(self) -> Array:
+        """Return the pose with the joints a tenth of their range off the centre."""
+        tip, rotation = self._kinematics.tip((self._centre + 0.1 * self._span)[None])
+        return np.concatenate([tip[0], rotation[0, :, 0], rotation[0, :, 1]])

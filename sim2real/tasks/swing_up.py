@@ -1,0 +1,79 @@
+"""Swing a pendulum up and hold it there."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+from array_api_compat import array_namespace
+from numpy.typing import NDArray
+
+from sim2real import config
+from sim2real.errors import ConfigError
+from sim2real.robot import Robot
+from sim2real.sim.kinematics import Kinematics
+from sim2real.tasks.task import Array, State, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class SwingUpOptions:
+    """The `[task]` table."""
+
+    name: str = "swing_up"
+    episode_seconds: float = 6.0
+    hold_seconds: float = 1.0
+    effort_weight: float = 0.02
+
+
+@final
+class SwingUp(Task):
+    """One joint whose angle 0 hangs down; upright is π."""
+
+    nobs = 4
+    nstart = 2
+
+    def __init__(self, options: SwingUpOptions, torque_limit: float, velocity_limit: float):
+        self.episode_seconds = options.episode_seconds
+        self.hold_seconds = options.hold_seconds
+        self._effort_weight = options.effort_weight
+        self._torque_limit = torque_limit
+        self._velocity_limit = velocity_limit
+
+    @classmethod
+    def of(cls, robot: Robot, kinematics: Kinematics) -> "SwingUp":  # noqa: D102
+        joints = list(robot.joints.values())
+        if len(joints) != 1 or joints[0].mode != "torque" or joints[0].limits is None:
+            raise ConfigError(
+                f"robot {robot.name!r}: the task swing_up needs exactly one joint, in torque mode"
+            )
+        options = config.from_dict(SwingUpOptions, robot.task, f"{robot.name}: task")
+        return cls(options, joints[0].limits.torque, joints[0].limits.velocity)
+
+    def observe(self, position: Any, velocity: Any, command: Any, goal: Any) -> Any:  # noqa: D102
+        xp = array_namespace(position)
+        parts = [xp.cos(position), xp.sin(position), velocity / 8.0, command / self._torque_limit]
+        return xp.concat(parts, axis=-1)
+
+    def reward(self, state: State) -> Array:  # noqa: D102
+        height = -np.cos(state.position[:, 0])  # 1 upright, -1 hanging
+        still = np.exp(-0.5 * state.velocity[:, 0] ** 2)
+        effort = (state.command[:, 0] / self._torque_limit) ** 2
+        return (0.25 * (height + 1.0) + 0.5 * _near_upright(state.position[:, 0]) * still) - (
+            self._effort_weight * effort
+        )
+
+    def terminated(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
+        return np.abs(state.velocity[:, 0]) > self._velocity_limit
+
+    def success(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
+        return (-np.cos(state.position[:, 0]) > math.cos(0.2)) & (np.abs(state.velocity[:, 0]) < 2.0)
+
+    def start(self, u: Array) -> tuple[Array, Array]:
+        """Return mostly hanging starts; a quarter begin anywhere, so that upright is seen early."""
+        anywhere = u[:, 1:] < 0.25
+        angle = np.where(anywhere, 2 * np.pi * u[:, :1], 0.2 * (u[:, :1] - 0.5))
+        return angle, np.zeros_like(angle)
+
+
+def _near_upright(angle: Array) -> Array:
+    return np.exp(-((1.0 + np.cos(angle)) ** 2) / 0.02)

@@ -1,0 +1,87 @@
+"""The abstract task: what a robot is to do, as pure functions of arrays.
+
+`observe` is written against the array API: the same lines run on numpy in training, on torch inside
+a planner and as nodes of the exported ONNX graph. The others run wherever states come in numpy.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim2real.robot import Robot
+from sim2real.sim.kinematics import Kinematics
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class State:
+    """The state of n robots at the end of a control step; arrays (n, ...), joints in order.
+
+    In simulation these are the true values, from a recording the measured ones.
+    """
+
+    position: Array
+    velocity: Array
+    action: Array
+    """What the policy emitted, clipped to [-1, 1], (n, ncommand)."""
+    command: Array
+    """What was sent, (n, ncommand)."""
+    goal: Array
+    """(n, ngoal)."""
+    tip_position: Array | None = None
+    """(n, 3), for robots with a tip."""
+    tip_rotation: Array | None = None
+    """(n, 3, 3)."""
+
+
+class Task(ABC):
+    """What a robot is to do. Each subclass is final and is constructed by its `of(robot)`."""
+
+    episode_seconds: float
+    hold_seconds: float
+    """An episode succeeded if `success` held throughout its last `hold_seconds`."""
+    nobs: int
+    """Size of an observation."""
+    ngoal: ClassVar[int] = 0
+    """Size of the goal; 0 for tasks without one."""
+    ngoal_uniforms: int = 0
+    """How many uniform numbers `draw_goal` takes."""
+    nstart: int
+    """How many uniform numbers `start` takes."""
+
+    @classmethod
+    @abstractmethod
+    def of(cls, robot: Robot, kinematics: Kinematics) -> "Task":
+        """Return the task for a robot, from its `[task]` table; raises ConfigError."""
+
+    @abstractmethod
+    def observe(self, position: Any, velocity: Any, command: Any, goal: Any) -> Any:
+        """Return observations (n, nobs) of measured joints and the command before; any arrays."""
+
+    @abstractmethod
+    def reward(self, state: State) -> Array:
+        """Return the reward (n,) of a control step that ended in `state`."""
+
+    @abstractmethod
+    def terminated(self, state: State) -> NDArray[np.bool_]:
+        """Return which robots have failed for good, (n,)."""
+
+    @abstractmethod
+    def success(self, state: State) -> NDArray[np.bool_]:
+        """Return which robots do at this instant what they are to do, (n,)."""
+
+    @abstractmethod
+    def start(self, u: Array) -> tuple[Array, Array]:
+        """Return start position and velocity (n, njoint) from uniforms `u` (n, nstart)."""
+
+    def draw_goal(self, u: Array) -> Array:
+        """Return goals (n, ngoal) from uniforms `u` (n, ngoal_uniforms)."""
+        return np.zeros((len(u), 0))
+
+    def default_goal(self) -> Array:
+        """Return the goal (ngoal,) that a controller pursues when it is given none."""
+        return np.zeros(0)

@@ -1,0 +1,1 @@
+"""Training: PPO (rsl_rl) and SAC (stable-baselines3), resumable and repeatable."""

@@ -1,0 +1,76 @@
+"""A training job: what a launch file says."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sim2real.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class PPOSettings:
+    """Proximal policy optimization, by rsl_rl."""
+
+    num_envs: int = 256
+    rollout_steps: int = 32
+    """Control steps of each environment between updates."""
+    hidden: tuple[int, ...] = (64, 64)
+    activation: Literal["elu", "relu", "tanh"] = "elu"
+    init_std: float = 0.6
+    """Standard deviation of the actions at the start."""
+    learning_rate: float = 1e-3
+    desired_kl: float = 0.01
+    """The learning rate follows it."""
+    epochs: int = 5
+    minibatches: int = 4
+    gamma: float = 0.99
+    lam: float = 0.95
+    clip: float = 0.2
+    entropy: float = 0.002
+    privileged_critic: bool = True
+    """Whether the critic sees the randomized parameters."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SACSettings:
+    """Soft actor-critic, by stable-baselines3."""
+
+    num_envs: int = 16
+    iteration_steps: int = 64
+    """Control steps of each environment in an iteration."""
+    hidden: tuple[int, ...] = (64, 64)
+    learning_rate: float = 1e-3
+    batch_size: int = 256
+    buffer_size: int = 300_000
+    learning_starts: int = 2_000
+    gamma: float = 0.99
+    tau: float = 0.01
+    gradient_steps: int = 4
+    """Updates after each control step of all environments."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What to train, on which robot, for how long."""
+
+    robot: str
+    """A shipped robot's name, or a folder with a robot.toml."""
+    algorithm: Literal["ppo", "sac"] = "ppo"
+    steps: int = 2_000_000
+    """Control steps in all environments together."""
+    seed: int = 0
+    posterior: str | None = None
+    """A calibration's posterior.toml: drawn instead of the robot's ranges for its parameters."""
+    randomized: bool = True
+    """False trains on the nominal robot alone."""
+    nthread: int = 2
+    """Threads of the simulator."""
+    evaluate_every: int = 10
+    """Iterations between evaluations; the best policy on them is kept."""
+    evaluation_envs: int = 64
+    ppo: PPOSettings = field(default_factory=PPOSettings)
+    sac: SACSettings = field(default_factory=SACSettings)
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "nthread", "evaluate_every", "evaluation_envs"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name}: {getattr(self, name)} must be at least 1")

@@ -1,0 +1,118 @@
+"""PPO: rsl_rl's algorithm, models and storage on our environment."""
+
+from typing import Any, final
+
+import torch
+from rsl_rl.algorithms import PPO
+from rsl_rl.models import MLPModel
+from rsl_rl.storage import RolloutStorage
+
+from sim2real.envs.rsl_rl import RslRlEnv
+from sim2real.envs.vector_env import RobotVectorEnv
+from sim2real.training.job import PPOSettings
+from sim2real.training.policy import Policy
+from sim2real.training.statistics import EpisodeStatistics
+from sim2real.training.trainer import Trainer
+
+
+@final
+class PPOTrainer(Trainer):
+    """Proximal policy optimization (Schulman et al. 2017) with a privileged critic.
+
+    The library's runner is not used: a truncated episode is bootstrapped here from the value of
+    its own last state, and the whole state can be saved and continued exactly.
+    """
+
+    def __init__(self, env: RobotVectorEnv, settings: PPOSettings, seed: int):
+        torch.manual_seed(seed)
+        self._settings = settings
+        self._env = RslRlEnv(env)
+        self._statistics = EpisodeStatistics(env.num_envs)
+        self._algorithm = _make_algorithm(self._env, settings)
+        self._algorithm.train_mode()
+        self.steps = 0
+
+    def iterate(self) -> dict[str, float]:  # noqa: D102
+        with torch.inference_mode():
+            for _ in range(self._settings.rollout_steps):
+                self._step()
+            self._algorithm.compute_returns(self._env.get_observations())
+        losses = self._algorithm.update()
+        self.steps += self._settings.rollout_steps * self._env.num_envs
+        learning = {
+            "learning_rate": self._algorithm.learning_rate,
+            "action_std": self._algorithm.actor.output_std.mean().item(),
+        }
+        return self._statistics.summary() | losses | learning
+
+    def policy(self) -> Policy:  # noqa: D102
+        actor = self._algorithm.actor
+        sizes = (actor.obs_dim, *self._settings.hidden, self._env.num_actions)
+        policy = Policy(sizes, self._settings.activation)
+        policy.copy_layers(actor.mlp)
+        policy.mean.copy_(actor.obs_normalizer.mean)  # type: ignore[operator]
+        policy.scale.copy_(actor.obs_normalizer.std + actor.obs_normalizer.eps)  # type: ignore[operator]
+        return policy.eval()
+
+    def state_dict(self) -> dict[str, Any]:  # noqa: D102
+        return {
+            "algorithm": self._algorithm.save(),
+            "env": self._env.env.state_dict(),
+            "observation": self._env.observation.copy(),
+            "statistics": self._statistics.state_dict(),
+            "torch": torch.get_rng_state(),
+            "steps": self.steps,
+        }
+
+    def load_state_dict(self, data: dict[str, Any]) -> None:  # noqa: D102
+        self._algorithm.load(data["algorithm"], None, strict=True)
+        self._env.env.load_state_dict(data["env"])
+        self._env.observation = data["observation"]
+        self._statistics.load_state_dict(data["statistics"])
+        torch.set_rng_state(data["torch"])
+        self.steps = data["steps"]
+
+    def _step(self) -> None:
+        algorithm = self._algorithm
+        actions = algorithm.act(self._env.get_observations())
+        observations, reward, done, extras = self._env.step(actions)
+        self._statistics.add(reward.numpy(), done.numpy().astype(bool), extras["infos"])
+        truncated = extras["truncated"]
+        if truncated.any():
+            value = algorithm.critic(extras["final_observations"])[:, 0]
+            reward = reward + self._settings.gamma * value * truncated
+        algorithm.process_env_step(observations, reward, done, {})
+
+
+def _make_algorithm(env: RslRlEnv, settings: PPOSettings) -> PPO:
+    observations = env.get_observations()
+    groups = {"actor": ["policy"], "critic": ["policy"]}
+    if settings.privileged_critic and observations["privileged"].shape[1]:
+        groups["critic"] = ["policy", "privileged"]
+    model: dict[str, Any] = {
+        "hidden_dims": list(settings.hidden),
+        "activation": settings.activation,
+        "obs_normalization": True,
+    }
+    noise = {"class_name": "GaussianDistribution", "init_std": settings.init_std, "std_type": "log"}
+    actor = MLPModel(
+        observations, groups, "actor", env.num_actions, **model, distribution_cfg=noise
+    )
+    critic = MLPModel(observations, groups, "critic", 1, **model)
+    storage = RolloutStorage(
+        "rl", env.num_envs, settings.rollout_steps, observations, [env.num_actions], "cpu"
+    )
+    return PPO(
+        actor,
+        critic,
+        storage,
+        num_learning_epochs=settings.epochs,
+        num_mini_batches=settings.minibatches,
+        clip_param=settings.clip,
+        gamma=settings.gamma,
+        lam=settings.lam,
+        entropy_coef=settings.entropy,
+        learning_rate=settings.learning_rate,
+        desired_kl=settings.desired_kl,
+        device="cpu",
+    )

@@ -1,0 +1,218 @@
+"""The training loop: iterate, evaluate, keep the best policy, stop and resume at any time."""
+
+import dataclasses
+import json
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+
+from sim2real import __version__, config, shipped
+from sim2real.envs.vector_env import RobotVectorEnv
+from sim2real.errors import ConfigError
+from sim2real.evaluation.rollout import evaluate
+from sim2real.parameters import randomness
+from sim2real.parameters.posterior import Posterior
+from sim2real.robot import Robot
+from sim2real.training.job import Job
+from sim2real.training.policy import Policy
+from sim2real.training.trainer import Trainer
+
+Progress = Callable[[int, dict[str, float]], None]
+"""Called after every iteration with the steps so far and what was logged."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a training run ended with."""
+
+    folder: Path
+    finished: bool
+    """False if it was interrupted: run it again with resume to go on."""
+    steps: int
+    evaluation: dict[str, float]
+    """Of the best policy: mean return, worst tenth, success rate."""
+
+
+def train(
+    job: Job, folder: Path, *, resume: bool = False, on_progress: Progress | None = None
+) -> Result:
+    """Train until `job.steps`; Ctrl-C stops after the iteration at hand.
+
+    The folder then holds `job.toml`, `policy.pt` (the best on evaluation), `checkpoint.pt`,
+    `progress.jsonl` and TensorBoard events.
+
+    Args:
+        job: what to train.
+        folder: where results go.
+        resume: continue the run in `folder`, exactly as if it had not stopped.
+        on_progress: called after every iteration.
+
+    Raises:
+        ConfigError: the folder holds a run already, or none to resume.
+    """
+    checkpoint = folder / "checkpoint.pt"
+    if checkpoint.exists() != resume:
+        raise ConfigError(
+            f"{folder} " + ("holds no run to resume" if resume else "holds a run already: resume it")
+        )
+    robot = shipped.find_robot(job.robot)
+    posterior = None if job.posterior is None else Posterior.load(Path(job.posterior))
+    run = _Run(job, robot, posterior, folder)
+    if resume:
+        run.load(checkpoint)
+    else:
+        config.save(job, folder / "job.toml")
+    return run.until_done(on_progress or (lambda steps, metrics: None))
+
+
+def make_trainer(job: Job, robot: Robot, posterior: Posterior | None) -> Trainer:
+    """Return the job's algorithm on its environments."""
+    # more threads than the simulator's would fight with them for the cores
+    torch.set_num_threads(1)
+    seed = randomness.integer_seed(job.seed, "learning")
+    settings = job.ppo if job.algorithm == "ppo" else job.sac
+    env = _environment(job, robot, posterior, settings.num_envs, "training")
+    if job.algorithm == "ppo":
+        from sim2real.training.ppo import PPOTrainer
+
+        return PPOTrainer(env, job.ppo, seed)
+    from sim2real.training.sac import SACTrainer
+
+    return SACTrainer(env, job.sac, seed)
+
+
+def load_policy(folder: Path) -> Policy:
+    """Return the best policy of the run in `folder`; raises ConfigError if there is none."""
+    path = folder / "policy.pt"
+    if not path.is_file():
+        raise ConfigError(f"{folder}: not a training run: it has no policy.pt; train first")
+    return Policy.from_dict(torch.load(path, weights_only=True))
+
+
+class _Run:
+    """A run in progress."""
+
+    def __init__(self, job: Job, robot: Robot, posterior: Posterior | None, folder: Path):
+        self._job, self._folder = job, folder
+        self._trainer = make_trainer(job, robot, posterior)
+        self._evaluation = _environment(job, robot, posterior, job.evaluation_envs, "evaluation")
+        self._iteration = 0
+        self._best: dict[str, float] = {}
+
+    def until_done(self, on_progress: Progress) -> Result:
+        with _Interrupt() as interrupt, _Log(self._folder) as log:
+            while self._trainer.steps < self._job.steps and not interrupt.asked:
+                metrics = self._trainer.iterate()
+                self._iteration += 1
+                done = self._trainer.steps >= self._job.steps
+                if done or self._iteration % self._job.evaluate_every == 0:
+                    metrics |= self._evaluate()
+                log.add(self._trainer.steps, metrics)
+                on_progress(self._trainer.steps, metrics)
+            if interrupt.asked or not self._best:
+                self._evaluate()
+            self._save()
+        finished = self._trainer.steps >= self._job.steps
+        return Result(
+            folder=self._folder, finished=finished, steps=self._trainer.steps, evaluation=self._best
+        )
+
+    def load(self, checkpoint: Path) -> None:
+        data = torch.load(checkpoint, weights_only=False)
+        saved = config.to_dict(data["job"]) | {"steps": 0}
+        if saved != config.to_dict(self._job) | {"steps": 0}:
+            raise ConfigError(f"{checkpoint}: another job than the one given: only steps may differ")
+        self._trainer.load_state_dict(data["trainer"])
+        self._iteration, self._best = data["iteration"], data["best"]
+
+    def _evaluate(self) -> dict[str, float]:
+        policy = self._trainer.policy()
+        summary = evaluate(self._evaluation, policy.act, seed=self._evaluation.seed).summary()
+        if not self._best or summary["return"] > self._best["return"]:
+            self._best = summary
+            _save_torch(policy.to_dict(), self._folder / "policy.pt")
+        self._save()
+        return {f"evaluation/{name}": value for name, value in summary.items()}
+
+    def _save(self) -> None:
+        data = {
+            "job": dataclasses.asdict(self._job),
+            "trainer": self._trainer.state_dict(),
+            "iteration": self._iteration,
+            "best": self._best,
+            "version": __version__,
+        }
+        _save_torch(data, self._folder / "checkpoint.pt")
+
+
+class _Interrupt:
+    """Turns the first Ctrl-C into a request; a second one stops at once."""
+
+    def __enter__(self) -> "_Interrupt":
+        self.asked = False
+        try:
+            self._before: Any = signal.signal(signal.SIGINT, self._handle)
+        except ValueError:  # not in the main thread: nothing to handle
+            self._before = None
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+
+class _Log:
+    """TensorBoard events and one JSON line an iteration."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+
+    def __enter__(self) -> "_Log":
+        from torch.utils.tensorboard.writer import SummaryWriter
+
+        self._writer = SummaryWriter(str(self._folder / "tensorboard"))
+        self._lines = (self._folder / "progress.jsonl").open("a")
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._writer.close()
+        self._lines.close()
+
+    def add(self, steps: int, metrics: dict[str, float]) -> None:
+        for name, value in metrics.items():
+            self._writer.add_scalar(name, value, steps)
+        finite = {name: value for name, value in metrics.items() if np.isfinite(value)}
+        self._lines.write(json.dumps({"steps": steps, **finite}) + "\n")
+        self._lines.flush()
+
+
+def _environment(
+    job: Job, robot: Robot, posterior: Posterior | None, num_envs: int, purpose: str
+) -> RobotVectorEnv:
+    return RobotVectorEnv(
+        robot,
+        num_envs,
+        seed=randomness.integer_seed(job.seed, purpose),
+        nthread=job.nthread,
+        posterior=posterior,
+        randomized=job.randomized,
+    )
+
+
+def _save_torch(data: Any, path: Path) -> None:
+    import io
+
+    buffer = io.BytesIO()
+    torch.save(data, buffer)
+    config.write_atomically(path, buffer.getvalue())

@@ -1,0 +1,109 @@
+"""SAC: stable-baselines3's algorithm on our environment."""
+
+import io
+from typing import Any, final
+
+import numpy as np
+import torch
+from stable_baselines3 import SAC
+from stable_baselines3.common.callbacks import BaseCallback
+
+from sim2real.envs.stable_baselines3 import StableBaselines3Env
+from sim2real.envs.vector_env import RobotVectorEnv
+from sim2real.training.job import SACSettings
+from sim2real.training.policy import Policy
+from sim2real.training.statistics import EpisodeStatistics
+from sim2real.training.trainer import Trainer
+
+
+@final
+class SACTrainer(Trainer):
+    """Soft actor-critic (Haarnoja et al. 2018)."""
+
+    def __init__(self, env: RobotVectorEnv, settings: SACSettings, seed: int):
+        self._settings, self._env = settings, env
+        self._statistics = EpisodeStatistics(env.num_envs)
+        self._callback = _Note(self._statistics)
+        self._model = SAC(
+            "MlpPolicy",
+            StableBaselines3Env(env),
+            learning_rate=settings.learning_rate,
+            buffer_size=settings.buffer_size,
+            learning_starts=settings.learning_starts,
+            batch_size=settings.batch_size,
+            gamma=settings.gamma,
+            tau=settings.tau,
+            gradient_steps=settings.gradient_steps,
+            policy_kwargs={"net_arch": list(settings.hidden)},
+            seed=seed,
+            device="cpu",
+        )
+        env.single_action_space.seed(seed)
+        self.steps = 0
+
+    def iterate(self) -> dict[str, float]:  # noqa: D102
+        steps = self._settings.iteration_steps * self._env.num_envs
+        self._model.learn(steps, callback=self._callback, reset_num_timesteps=self.steps == 0)
+        self.steps += steps
+        logged = self._model.logger.name_to_value
+        losses = {
+            key.removeprefix("train/"): float(value)
+            for key, value in logged.items()
+            if key.startswith("train/")
+        }
+        return self._statistics.summary() | losses
+
+    def policy(self) -> Policy:  # noqa: D102
+        actor = self._model.actor
+        shape = self._env.single_observation_space.shape or ()
+        sizes = (*shape, *self._settings.hidden, *(self._env.single_action_space.shape or ()))
+        policy = Policy(sizes, "relu", squash=True)
+        policy.copy_layers(actor.latent_pi, actor.mu)
+        return policy.eval()
+
+    def state_dict(self) -> dict[str, Any]:  # noqa: D102
+        model, buffer = io.BytesIO(), self._model.replay_buffer
+        self._model.save(model, exclude=["_logger"])
+        assert buffer is not None  # SAC makes it on construction
+        return {
+            "model": model.getvalue(),
+            "buffer": {key: getattr(buffer, key) for key in _BUFFER},
+            "last": (self._model._last_obs, self._model._last_episode_starts),
+            "env": self._env.state_dict(),
+            "statistics": self._statistics.state_dict(),
+            "random": (torch.get_rng_state(), np.random.get_state()),  # noqa: NPY002
+            "actions": self._model.action_space.np_random.bit_generator.state,
+            "steps": self.steps,
+        }
+
+    def load_state_dict(self, data: dict[str, Any]) -> None:  # noqa: D102
+        model = self._model
+        model.set_parameters(SAC.load(io.BytesIO(data["model"]), device="cpu").get_parameters())
+        model.num_timesteps = data["steps"]
+        for key, value in data["buffer"].items():
+            setattr(model.replay_buffer, key, value)
+        model._last_obs, model._last_episode_starts = data["last"]
+        self._env.load_state_dict(data["env"])
+        self._statistics.load_state_dict(data["statistics"])
+        torch.set_rng_state(data["random"][0])
+        np.random.set_state(data["random"][1])  # noqa: NPY002 - what the library draws from
+        model.action_space.np_random.bit_generator.state = data["actions"]
+        self.steps = data["steps"]
+
+
+_BUFFER = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts", "pos",
+           "full")  # fmt: skip
+
+
+class _Note(BaseCallback):
+    """Passes each step's rewards to the statistics."""
+
+    def __init__(self, statistics: EpisodeStatistics):
+        super().__init__()
+        self._statistics = statistics
+
+    def _on_step(self) -> bool:
+        infos = self.locals["infos"]
+        success = {"success": np.array([info.get("success", False) for info in infos])}
+        self._statistics.add(self.locals["rewards"], self.locals["dones"], success)
+        return True

@@ -1,0 +1,29 @@
+"""What every learning algorithm looks like to the training loop."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from sim2real.training.policy import Policy
+
+
+class Trainer(ABC):
+    """A learning algorithm with its environments."""
+
+    steps: int
+    """Control steps so far, in all environments together."""
+
+    @abstractmethod
+    def iterate(self) -> dict[str, float]:
+        """Collect experience and learn from it once; return what to log."""
+
+    @abstractmethod
+    def policy(self) -> Policy:
+        """Return a copy of the policy as it is now."""
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that is needed to continue exactly from here."""
+
+    @abstractmethod
+    def load_state_dict(self, data: dict[str, Any]) -> None:
+        """Continue from what `state_dict` returned."""
