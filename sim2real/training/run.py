@@ -1,6 +1,7 @@
 """The training loop: iterate, evaluate, keep the best policy, stop and resume at any time."""
 
 import dataclasses
+import io
 import json
 import signal
 from collections.abc import Callable
@@ -132,7 +133,8 @@ class _Run:
         self._iteration, self._best = data["iteration"], data["best"]
 
     def _evaluate(self) -> dict[str, float]:
-        policy = self._trainer.policy()
+        with torch.random.fork_rng(devices=[]):  # looking at a policy must not change the training
+            policy = self._trainer.policy()
         summary = evaluate(self._evaluation, policy.act, seed=self._evaluation.seed).summary()
         if not self._best or summary["return"] > self._best["return"]:
             self._best = summary
@@ -211,8 +213,6 @@ def _environment(
 
 
 def _save_torch(data: Any, path: Path) -> None:
-    import io
-
     buffer = io.BytesIO()
     torch.save(data, buffer)
     config.write_atomically(path, buffer.getvalue())

@@ -1,6 +1,5 @@
 """SAC: stable-baselines3's algorithm on our environment."""
 
-import io
 from typing import Any, final
 
 import numpy as np
@@ -62,23 +61,25 @@ class SACTrainer(Trainer):
         return policy.eval()
 
     def state_dict(self) -> dict[str, Any]:  # noqa: D102
-        model, buffer = io.BytesIO(), self._model.replay_buffer
-        self._model.save(model, exclude=["_logger"])
+        model, buffer = self._model, self._model.replay_buffer
         assert buffer is not None  # SAC makes it on construction
         return {
-            "model": model.getvalue(),
+            "parameters": model.get_parameters(),
+            "log_entropy_coefficient": model.log_ent_coef,  # in no state_dict of the library's
             "buffer": {key: getattr(buffer, key) for key in _BUFFER},
-            "last": (self._model._last_obs, self._model._last_episode_starts),
+            "last": (model._last_obs, model._last_episode_starts),
             "env": self._env.state_dict(),
             "statistics": self._statistics.state_dict(),
             "random": (torch.get_rng_state(), np.random.get_state()),  # noqa: NPY002
-            "actions": self._model.action_space.np_random.bit_generator.state,
+            "actions": model.action_space.np_random.bit_generator.state,
             "steps": self.steps,
         }
 
     def load_state_dict(self, data: dict[str, Any]) -> None:  # noqa: D102
         model = self._model
-        model.set_parameters(SAC.load(io.BytesIO(data["model"]), device="cpu").get_parameters())
+        model.set_parameters(data["parameters"])
+        with torch.no_grad():
+            model.log_ent_coef.copy_(data["log_entropy_coefficient"])  # type: ignore[union-attr]
         model.num_timesteps = data["steps"]
         for key, value in data["buffer"].items():
             setattr(model.replay_buffer, key, value)

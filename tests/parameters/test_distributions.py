@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from sim2real.errors import ParameterError
+from sim2real.parameters.distributions import (
+    LogUniform,
+    Normal,
+    TruncatedNormal,
+    Uniform,
+    distribution,
+    to_toml,
+)
+
+U = (np.arange(999) + 1) / 1000
+
+
+@pytest.mark.parametrize(
+    ("ours", "truth"),
+    [
+        (Uniform(2.0, 5.0), stats.uniform(2.0, 3.0)),
+        (LogUniform(0.1, 10.0), stats.loguniform(0.1, 10.0)),
+        (Normal(1.0, 0.3), stats.norm(1.0, 0.3)),
+        (TruncatedNormal(1.0, 0.3, 0.9, 2.0), stats.truncnorm(-1 / 3, 10 / 3, 1.0, 0.3)),
+        (TruncatedNormal(0.0, 1.0, 8.0, 9.0), stats.truncnorm(8, 9)),
+        (TruncatedNormal(0.0, 1.0, -9.0, -8.0), stats.truncnorm(-9, -8)),
+    ],
+)
+def test_quantiles_equal_those_of_scipy(ours, truth):
+    np.testing.assert_allclose(ours.quantile(U), truth.ppf(U), rtol=1e-6)
+
+
+@given(
+    st.floats(-10, 10), st.floats(0.01, 10), st.floats(-20, 20), st.floats(0.01, 10)
+)
+def test_a_truncated_normal_stays_between_its_bounds(mean, std, low, width):
+    values = TruncatedNormal(mean, std, low, low + width).quantile(U)
+    assert ((values >= low) & (values <= low + width)).all()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [[0.5, 1.5], {"log_uniform": [0.1, 1.0]}, {"normal": [0.0, 1.0]},
+     {"truncated_normal": [0.0, 1.0, -1.0, 1.0]}],
+)  # fmt: skip
+def test_toml_round_trips(data):
+    assert to_toml(distribution(data)) == data
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ([2.0, 1.0], "inverted"),
+        ([1.0], "takes [low, high]"),
+        ([0.0, float("nan")], "finite"),
+        ({"log_uniform": [0.0, 1.0]}, "above 0"),
+        ({"normal": [0.0, -1.0]}, "negative"),
+        ({"unifrom": [0.0, 1.0]}, "did you mean 'uniform'"),
+        ("wide", "is not a distribution"),
+        ([True, 1.0], "takes [low, high]"),
+    ],
+)
+def test_an_impossible_distribution_is_refused(data, says):
+    with pytest.raises(ParameterError) as caught:
+        distribution(data, "body.x.mass")
+    assert says in str(caught.value)
+    assert "body.x.mass" in str(caught.value)

@@ -1,0 +1,125 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from sim2real import shipped
+from sim2real.errors import ConfigError
+from sim2real.sim.kinematics import Kinematics
+from sim2real.sim.model import compile_model
+from sim2real.tasks import State, make_task
+
+ROBOTS = ["pendulum", "hopper", "so101"]
+
+
+def task_of(robot_name, **options):
+    robot = shipped.find_robot(robot_name)
+    robot = dataclasses.replace(robot, task=robot.task | options)
+    return robot, make_task(robot, Kinematics(robot, compile_model(robot)))
+
+
+def state(position, velocity=0.0, command=0.0, goal=(), **tip):
+    position = np.atleast_2d(position).astype(float)
+    n = len(position)
+    command = np.full((n, 1), command)
+    return State(
+        position, np.full_like(position, velocity), command, command,
+        np.broadcast_to(goal, (n, len(goal))), **tip)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ROBOTS)
+def test_observations_are_the_same_in_numpy_and_torch(name):
+    robot, task = task_of(name)
+    rng = np.random.default_rng(0)
+    sizes = (len(robot.joints), len(robot.joints), len(robot.driven), task.ngoal)
+    arrays = [rng.normal(size=(5, size)) for size in sizes]
+    ours = task.observe(*arrays)
+    assert ours.shape == (5, task.nobs)
+    theirs = task.observe(*(torch.from_numpy(array) for array in arrays))
+    np.testing.assert_allclose(ours, theirs.numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ROBOTS)
+def test_starts_lie_within_the_joint_limits(name):
+    robot, task = task_of(name)
+    position, velocity = task.start(np.random.default_rng(0).uniform(size=(100, task.nstart)))
+    assert position.shape == velocity.shape == (100, len(robot.joints))
+    for column, joint in zip(position.T, robot.joints.values(), strict=True):
+        if joint.limits is not None and joint.limits.position is not None:
+            assert column.min() >= joint.limits.position[0]
+            assert column.max() <= joint.limits.position[1]
+
+
+def test_swing_up_rewards_upright_most_and_hanging_least():
+    _, task = task_of("pendulum")
+    hanging, side, upright = task.reward(state([[0.0], [np.pi / 2], [np.pi]]))
+    assert hanging < side < upright
+    assert task.success(state([[np.pi]]))[0]
+    assert not task.success(state([[np.pi - 0.3]]))[0]
+    assert not task.success(state([[np.pi]], velocity=3.0))[0]
+
+
+def test_swing_up_does_not_care_how_often_the_pendulum_went_round():
+    _, task = task_of("pendulum")
+    angle = np.array([[0.7], [0.7 + 2 * np.pi], [0.7 - 4 * np.pi]])
+    np.testing.assert_allclose(np.ptp(task.reward(state(angle))), 0.0, atol=1e-12)
+
+
+def test_run_rewards_speed_and_ends_on_a_fall():
+    robot, task = task_of("hopper")
+    home = np.array([[joint.home for joint in robot.joints.values()]])
+    slow, fast = task.reward(state(home, 0.0)), task.reward(state(home, 1.0))
+    assert fast > slow
+    fallen = home.copy()
+    fallen[0, 1] = 0.5
+    assert task.terminated(state(fallen))[0]
+    assert not task.terminated(state(home))[0]
+    assert task.terminated(state(np.full_like(home, np.nan)))[0]
+
+
+def test_reach_goals_are_poses_that_the_arm_takes():
+    robot, task = task_of("so101")
+    goals = task.draw_goal(np.random.default_rng(0).uniform(size=(50, task.ngoal_uniforms)))
+    x, y = goals[:, 3:6], goals[:, 6:9]
+    np.testing.assert_allclose(np.linalg.norm(x, axis=1), 1.0, rtol=1e-9)
+    np.testing.assert_allclose((x * y).sum(axis=1), 0.0, atol=1e-9)
+    assert (np.linalg.norm(goals[:, :3], axis=1) < 0.6).all()
+
+
+def test_reach_succeeds_exactly_at_the_goal():
+    robot, task = task_of("so101")
+    joints = task.start(np.full((1, task.nstart), 0.6))[0]
+    tip, rotation = task._kinematics.tip(joints)
+    goal = np.concatenate([tip[0], rotation[0, :, 0], rotation[0, :, 1]])
+    there = state(joints, goal=goal)
+    distance, angle = task.error(there)
+    assert distance[0] < 1e-9
+    assert angle[0] < 1e-6
+    assert task.success(there)[0]
+    assert not task.success(state(joints + 0.3, goal=goal))[0]
+
+
+def test_a_recording_is_scored_like_a_simulation():
+    """Without the tip's pose, reach takes it from the joints."""
+    robot, task = task_of("so101")
+    joints = task.start(np.full((1, task.nstart), 0.4))[0]
+    tip, rotation = task._kinematics.tip(joints)
+    goal = task.default_goal()
+    simulated = state(joints, goal=goal, tip_position=tip, tip_rotation=rotation)
+    np.testing.assert_allclose(task.reward(simulated), task.reward(state(joints, goal=goal)))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "says"),
+    [
+        ("pendulum", {"name": "swingup"}, "did you mean 'swing_up'"),
+        ("pendulum", {"episode": 3.0}, "did you mean 'episode_seconds'"),
+        ("hopper", {"forward": "rootz_"}, "did you mean 'rootz'"),
+        ("hopper", {"name": "swing_up"}, "exactly one joint"),
+    ],
+)
+def test_a_wrong_task_is_refused(name, options, says):
+    with pytest.raises(ConfigError) as caught:
+        task_of(name, **options)
+    assert says in str(caught.value)
