@@ -128,7 +128,9 @@ def _convert_union(options: tuple[Any, ...], value: Any, where: str) -> Any:
             return _convert(option, value, where)
         except ConfigError as error:
             reasons.append(str(error))
-    raise ConfigError(reasons[0] if len(reasons) == 1 else f"{where}: none of: {'; '.join(reasons)}")
+    raise ConfigError(
+        reasons[0] if len(reasons) == 1 else f"{where}: none of: {'; '.join(reasons)}"
+    )
 
 
 def _convert_tuple(items: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:

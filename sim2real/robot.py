@@ -61,6 +61,9 @@ class Joint:
                 raise ConfigError(f"position mode needs kp above 0, got {self.kp}")
             if self.action_scale is None or self.limits.position is None:
                 raise ConfigError("position mode needs action_scale and limits.position")
+            low, high = self.limits.position
+            if not low <= self.home <= high:
+                raise ConfigError(f"home {self.home:g} lies outside the limits [{low:g}, {high:g}]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,10 +115,10 @@ class Robot:
             return _file_of_package(self.model.removeprefix("package:"), self.name)
         path = self.folder / self.model
         if not path.is_file():
-            found = [p.name for p in self.folder.glob("*") if p.suffix in (".xml", ".urdf", ".mjcf")]
-            raise RobotError(
-                f"robot {self.name!r}: no model file {path}{known(self.model, found)}"
-            )
+            found = [
+                p.name for p in self.folder.glob("*") if p.suffix in (".xml", ".urdf", ".mjcf")
+            ]
+            raise RobotError(f"robot {self.name!r}: no model file {path}{known(self.model, found)}")
         return path
 
     @classmethod
@@ -126,7 +129,9 @@ class Robot:
             raise RobotError(f"{folder}: not a robot: it has no robot.toml")
         robot = config.load(cls, path)
         robot = dataclasses.replace(robot, name=robot.name or folder.name, folder=folder.resolve())
-        _ = robot.ranges, robot.model_path  # bad ones are refused here, not in the middle of a run
+        _ = robot.ranges  # bad ones are refused here, not in the middle of a run
+        if not robot.model.startswith("package:"):  # a robot's computer needs no simulator's files
+            _ = robot.model_path
         return robot
 
     def with_ranges(self, ranges: Mapping[str, Range]) -> "Robot":

@@ -18,7 +18,13 @@ def options(cls: type[T], arguments: Sequence[str], default: T | None = None) ->
     """Return `cls` from command-line arguments; exits with help or a message about a wrong one."""
     verb = cls.__name__.lower()
     given = {} if default is None else {"default": default}
-    return tyro.cli(cls, prog=f"sim2real {verb}", args=list(arguments), **given)
+    return tyro.cli(
+        cls,
+        prog=f"sim2real {verb}",
+        args=list(arguments),
+        config=(tyro.conf.FlagCreatePairsOff,),
+        **given,
+    )
 
 
 def print_json(value: Any) -> None:
@@ -27,7 +33,10 @@ def print_json(value: Any) -> None:
 
 
 def progress_bar(unit: str = "steps") -> Progress:
-    """Return a progress bar with room for a note at its end."""
+    """Return a progress bar with room for a note at its end.
+
+    It is drawn when it is updated: a thread that draws would take time from a control loop.
+    """
     return Progress(
         TextColumn("[bold]{task.description}"),
         BarColumn(),
@@ -36,6 +45,7 @@ def progress_bar(unit: str = "steps") -> Progress:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
         console=console,
+        auto_refresh=False,
     )
 
 

@@ -52,7 +52,9 @@ def _joints(robot: Robot, as_json: bool) -> None:
         facts = {"joints": list(robot.joints), "driven": list(robot.driven)}
         return print_json({"name": robot.name, "control_hz": robot.control_hz, **facts})
     console.print(f"[bold]{robot.name}[/bold]: {robot.description}")
-    table = Table("joint", "mode", "torque limit", "velocity limit", "position", "kp", "kd", box=None)
+    table = Table(
+        "joint", "mode", "torque limit", "velocity limit", "position", "kp", "kd", box=None
+    )
     for name, joint in robot.joints.items():
         limits = joint.limits
         cells = ["", "", ""]

@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> None:
             note = f"return {metrics['return']:.1f}" if "return" in metrics else ""
             if "evaluation/return" in metrics:
                 note += f"  evaluated {metrics['evaluation/return']:.1f}"
-            bar.update(task, completed=min(steps, job.steps), note=note)
+            bar.update(task, completed=min(steps, job.steps), note=note, refresh=True)
 
         result = train(job, folder, resume=chosen.resume, on_progress=show)
     if chosen.json:

@@ -13,7 +13,8 @@ from sim2real.robot import Joint, Robot
 
 Kind = Literal["multisine", "chirp", "steps"]
 
-_SPEED = 0.5  # share of a joint's largest velocity that a position command may move with
+# position mode: share of the way to the nearer limit, and of the largest velocity, at amplitude 1
+_REACH, _SPEED = 0.5, 0.5
 
 
 @final
@@ -29,8 +30,8 @@ class Excitation(CommandSource):
         *,
         kind: Kind = "multisine",
         seconds: float = 10.0,
-        amplitude: float = 0.7,
-        band: tuple[float, float] = (0.1, 2.0),
+        amplitude: float = 0.8,
+        band: tuple[float, float] = (0.2, 1.5),
         seed: int = 0,
     ):
         """Design the motion; raises ConfigError.
@@ -39,7 +40,8 @@ class Excitation(CommandSource):
             robot: the robot that is to be moved.
             kind: sum of sines, swept sine, or random levels.
             seconds: length [s].
-            amplitude: largest deflection as a share of what the limits allow, in (0, 1].
+            amplitude: largest command, in (0, 1]: share of the torque limit, or of half the way
+                from `home` to the nearer position limit.
             band: lowest and highest frequency [Hz].
             seed: of phases and levels.
         """
@@ -101,29 +103,34 @@ def _fit(joint: Joint, wave: Array, hz: float) -> Array:
     if joint.mode == "torque":
         return wave * joint.limits.torque
     low, high = joint.limits.position or (joint.home, joint.home)
-    wave = wave * max(0.0, min(joint.home - low, high - joint.home))
+    wave = wave * _REACH * max(0.0, min(joint.home - low, high - joint.home))
     speed = np.abs(np.diff(wave)).max() * hz
     return joint.home + wave * min(1.0, _SPEED * joint.limits.velocity / max(speed, 1e-12))
 
 
 def _multisine(time: Array, band: tuple[float, float], seed: int, term: str, joint: int) -> Array:
-    n = 12
-    u = uniform(seed, term, 0, size=2 * n)[0]
+    n, draws = 8, 64
+    u = uniform(seed, term, np.arange(draws), size=2 * n)
     # one sine in each of n equal parts of the band on a log scale, elsewhere for each joint
-    frequency = band[0] * (band[1] / band[0]) ** ((np.arange(n) + u[:n]) / n)
-    return np.sin(2 * np.pi * (frequency * time[:, None] + u[n:])).sum(axis=1)
+    frequency = band[0] * (band[1] / band[0]) ** ((np.arange(n) + u[0, :n]) / n)
+    angle = 2 * np.pi * frequency * time[:, None]
+    # sines times cosines and the reverse: the sum of sin(angle + phase) for all draws of phases
+    phase = 2 * np.pi * u[:, n:].T
+    waves = np.sin(angle) @ np.cos(phase) + np.cos(angle) @ np.sin(phase)
+    # of the draws the one with the lowest peak: most energy within the same limits
+    return waves[:, np.argmin(np.abs(waves).max(axis=0) / waves.std(axis=0))]
 
 
 def _chirp(time: Array, band: tuple[float, float], seed: int, term: str, joint: int) -> Array:
     ratio = np.log(band[1] / band[0])
     cycles = band[0] * time[-1] / ratio * (np.exp(ratio * time / time[-1]) - 1)
-    wave = np.sin(2 * np.pi * (cycles + uniform(seed, term, 0, size=1)[0, 0]))
+    wave = np.sin(2 * np.pi * (cycles + uniform(seed, term, [0], size=1)[0, 0]))
     return wave if joint % 2 == 0 else wave[::-1].copy()  # neighbours do not move alike
 
 
 def _steps(time: Array, band: tuple[float, float], seed: int, term: str, joint: int) -> Array:
     n = int(np.ceil(time[-1] * 2 * band[1])) + 2
-    u = uniform(seed, term, 0, size=2 * n)[0]
+    u = uniform(seed, term, [0], size=2 * n)[0]
     shortest, longest = 0.5 / band[1], 0.5 / band[0]
     start = np.concatenate([[0.0], np.cumsum(shortest * (longest / shortest) ** u[:n])])
     level = np.concatenate([[0.0], 2 * u[n:] - 1])

@@ -73,9 +73,7 @@ class ControllerSpec:
 def robot_hash(robot: Robot) -> str:
     """Return a hash of what a controller relies on: joints in order, modes, gains, limits, rate."""
     facts = {
-        "joints": [
-            (name, dataclasses.asdict(joint)) for name, joint in robot.joints.items()
-        ],
+        "joints": [(name, dataclasses.asdict(joint)) for name, joint in robot.joints.items()],
         "control_hz": robot.control_hz,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

@@ -4,6 +4,7 @@ import contextlib
 import secrets
 import socket
 import time
+from collections.abc import Callable
 from typing import final
 
 import numpy as np
@@ -75,13 +76,10 @@ class UdpLink(Link):
                 f" {', '.join(self.robot.driven)}"
             )
         until = self._latest.stamp + round(valid_for * 1e9)
-        try:
-            self._send(Kind.COMMAND, until, tuple(command.tolist()))
-        except OSError as error:
-            raise LinkError(f"cannot send to {self.address}: {error}") from None
+        self._send(Kind.COMMAND, until, tuple(command.tolist()))
 
     def damp(self) -> None:  # noqa: D102
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(LinkError):
             self._send(Kind.DAMP)
 
     def reset(self) -> None:  # noqa: D102
@@ -94,13 +92,13 @@ class UdpLink(Link):
 
     def close(self) -> None:  # noqa: D102
         self.damp()
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(LinkError):
             self._send(Kind.BYE)
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
-    def _repeat(self, kind: Kind, done) -> bool:  # noqa: ANN001
+    def _repeat(self, kind: Kind, done: Callable[[], bool]) -> bool:
         """Send until `done()`; return whether it was, in time."""
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline:
@@ -122,9 +120,12 @@ class UdpLink(Link):
             kind=kind, robot=self._id, session=self._session, episode=self._episode, seq=self._seq,
             time=until, values=values,
         )  # fmt: skip
-        # a robot that is not there (yet) refuses; a full queue is a lost datagram
-        with contextlib.suppress(ConnectionError, BlockingIOError):
+        try:
             self._socket.send(packet.encode())
+        except (ConnectionError, BlockingIOError):
+            pass  # nobody listens there (yet), or a full queue: a lost datagram
+        except OSError as error:
+            raise LinkError(f"cannot send to {self.address}: {error}") from None
 
     def _receive(self, connection: socket.socket) -> bytes | None:
         """Return the next datagram, None if there is none."""

@@ -6,7 +6,6 @@ from typing import Any, Self, final
 
 import numpy as np
 
-from sim2real.control import resting_command
 from sim2real.deploy.damping import damp_command
 from sim2real.deploy.link import Array
 from sim2real.deploy.packets import DEFAULT_ADDRESS, LARGEST, Kind, Packet, parse_address, robot_id
@@ -29,6 +28,7 @@ class UdpRobot:
         self.robot = robot
         self.reset_requested = False
         """Whether the client asks to be put back to the start; answer with `reset_done`."""
+        self._ncommand = len(robot.driven)
         self._peer = parse_address(address)
         self._id = robot_id(robot)
         self._socket: socket.socket | None = None
@@ -132,7 +132,7 @@ class UdpRobot:
         self._obey(packet, now)
 
     def _obey(self, packet: Packet, now: int) -> None:
-        if packet.kind == Kind.COMMAND and len(packet.values) == len(resting_command(self.robot)):
+        if packet.kind == Kind.COMMAND and len(packet.values) == self._ncommand:
             self._command = np.array(packet.values)
             self._until = min(packet.time, now + _LONGEST)
         elif packet.kind == Kind.DAMP:

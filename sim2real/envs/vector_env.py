@@ -152,9 +152,7 @@ class RobotVectorEnv(VectorEnv):
         self.randomizer.apply(ids, values)
         self._start_physics(ids, episode)
         if self.task.ngoal:
-            u = randomness.uniform(
-                self.seed, "goal", ids, episode, size=self.task.ngoal_uniforms
-            )
+            u = randomness.uniform(self.seed, "goal", ids, episode, size=self.task.ngoal_uniforms)
             self.goal[ids] = self.task.draw_goal(u)
 
     def _start_physics(self, ids: NDArray[np.int32], episode: NDArray[np.int64]) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from numpy.typing import NDArray
 
 from sim2real import config
 from sim2real.deploy.spec import METADATA_KEY, ControllerSpec, GoldenTape, robot_hash
@@ -24,7 +23,6 @@ TOLERANCE = 1e-5
 _OPSET = 18
 _GOLDEN_STEPS = 32
 _PARITY_STEPS = 1000
-
 
 
 def export(

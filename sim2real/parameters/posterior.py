@@ -37,9 +37,9 @@ class Posterior:
             raise ParameterError(
                 f"posterior: {p} names need as many means, bounds and covariance rows"
             )
-        if not np.all(np.isfinite(covariance)) or np.linalg.eigvalsh(covariance).min() < -1e-9 * max(
-            1e-12, np.trace(covariance)
-        ):
+        if not np.all(np.isfinite(covariance)) or np.linalg.eigvalsh(
+            covariance
+        ).min() < -1e-9 * max(1e-12, np.trace(covariance)):
             raise ParameterError("posterior: the covariance is not positive semidefinite")
         if not np.all(np.asarray(self.lower) < np.asarray(self.upper)):
             raise ParameterError("posterior: each lower bound must be below its upper bound")

@@ -56,9 +56,10 @@ def _bits(seed: int, term: str, counters: tuple[ArrayLike, ...], size: int) -> N
     key = np.uint64(_term_key(seed, term))
     state: Any = key
     for counter in counters:
-        state = _mix(state ^ (np.asarray(counter).astype(np.uint64) * np.uint64(_GOLDEN)))
-    steps = _steps(size)
-    return _mix(np.atleast_1d(state)[:, None] + steps)
+        # at least 1-D: numpy warns of the overflow that is meant only for scalars
+        counts = np.atleast_1d(np.asarray(counter)).astype(np.uint64)
+        state = _mix(state ^ (counts * np.uint64(_GOLDEN)))
+    return _mix(np.atleast_1d(state)[:, None] + _steps(size))
 
 
 @functools.lru_cache(maxsize=256)

@@ -26,13 +26,14 @@ def compile_model(robot: Robot, max_delay: float | None = None) -> mujoco.MjMode
     spec = _load(robot)
     if robot.physics_hz is not None:
         spec.option.timestep = 1.0 / robot.physics_hz
-    for actuator in list(spec.actuators):
-        spec.delete(actuator)
+    _remove_actuators(spec)
     _check_joints(spec, robot)
     delay = _longest_delay(robot) if max_delay is None else max_delay
     nsample = math.ceil(delay / spec.option.timestep - 1e-9) if delay > 0 else 0
+    # the model's default class would lend them its gear and its control range
+    plain = mujoco.MjSpec().default
     for name in robot.driven:
-        _add_actuator(spec, name, robot.joints[name], nsample)
+        _add_actuator(spec, plain, name, robot.joints[name], nsample)
     try:
         model = spec.compile()
     except ValueError as error:
@@ -72,9 +73,19 @@ def _check_joints(spec: mujoco.MjSpec, robot: Robot) -> None:
             raise RobotError(f"robot {robot.name!r}: joint {name!r} must be a hinge or a slide")
 
 
-def _add_actuator(spec: mujoco.MjSpec, name: str, joint: Joint, nsample: int) -> None:
+def _remove_actuators(spec: mujoco.MjSpec) -> None:
+    """Remove the actuators, and the keyframes and sensors that would not compile without them."""
+    sensors = [s for s in spec.sensors if s.objtype == mujoco.mjtObj.mjOBJ_ACTUATOR]
+    for element in [*sensors, *spec.keys, *spec.actuators]:
+        spec.delete(element)
+
+
+def _add_actuator(
+    spec: mujoco.MjSpec, plain: mujoco.MjsDefault, name: str, joint: Joint, nsample: int
+) -> None:
     assert joint.limits is not None  # checked by Joint
     actuator = spec.add_actuator(
+        plain,
         name=name,
         target=name,
         trntype=mujoco.mjtTrn.mjTRN_JOINT,
@@ -93,9 +104,7 @@ def _add_actuator(spec: mujoco.MjSpec, name: str, joint: Joint, nsample: int) ->
 
 
 def _longest_delay(robot: Robot) -> float:
-    delays = [
-        item.bounds(0.0)[1] for name, item in robot.ranges.items() if name.endswith(".delay")
-    ]
+    delays = [item.bounds(0.0)[1] for name, item in robot.ranges.items() if name.endswith(".delay")]
     if any(not math.isfinite(delay) for delay in delays):
         raise RobotError(f"robot {robot.name!r}: a delay's distribution needs an upper bound")
     return max(delays, default=0.0)

@@ -7,6 +7,7 @@ import mujoco.batch
 import numpy as np
 from numpy.typing import NDArray
 
+from sim2real.errors import RobotError
 from sim2real.robot import Robot
 from sim2real.sim.model import compile_model, joint_addresses, substeps
 from sim2real.sim.sensors import Sensors
@@ -15,7 +16,8 @@ from sim2real.sim.simulator import Array, Ids, Simulator
 _NONE, _VEL = mujoco.mjtStage.mjSTAGE_NONE.value, mujoco.mjtStage.mjSTAGE_VEL.value
 
 _BAD = [
-    int(getattr(mujoco.mjtWarning, f"mjWARN_BAD{what}")) for what in ("QPOS", "QVEL", "QACC", "CTRL")
+    int(getattr(mujoco.mjtWarning, f"mjWARN_BAD{what}"))
+    for what in ("QPOS", "QVEL", "QACC", "CTRL")
 ]
 _BAD_STATE = slice(min(_BAD), max(_BAD) + 1)
 
@@ -53,6 +55,8 @@ class MujocoSimulator(Simulator):
 
     @property
     def tip(self) -> tuple[Array, Array]:  # noqa: D102
+        if self._tip is None:
+            raise RobotError(f"robot {self.robot.name!r} has no tip: name a site in robot.toml")
         xpos, xmat = self.fields.bind("site_xpos"), self.fields.bind("site_xmat")
         return xpos[:, self._tip], xmat[:, self._tip].reshape(-1, 3, 3)
 
@@ -68,9 +72,9 @@ class MujocoSimulator(Simulator):
         qvel[ids[:, None], np.arange(self.model.nv)[self._qvel]] = velocity
         batch.bind("ctrl")[ids] = command
         self._history.fill(batch, ids, command)
-        batch.forward(ids, self._stage)
-        self._seen[ids] = self._blowups[ids]
+        self._seen[ids] = self._blowups[ids]  # before forward: it counts an impossible start
         self._diverged[ids] = False
+        batch.forward(ids, self._stage)
 
     def step(self, command: Array) -> None:  # noqa: D102
         batch = self.fields

@@ -66,7 +66,9 @@ class SwingUp(Task):
         return np.abs(state.velocity[:, 0]) > self._velocity_limit
 
     def success(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
-        return (-np.cos(state.position[:, 0]) > math.cos(0.2)) & (np.abs(state.velocity[:, 0]) < 2.0)
+        return (-np.cos(state.position[:, 0]) > math.cos(0.2)) & (
+            np.abs(state.velocity[:, 0]) < 2.0
+        )
 
     def start(self, u: Array) -> tuple[Array, Array]:
         """Return mostly hanging starts; a quarter begin anywhere, so that upright is seen early."""

@@ -60,7 +60,8 @@ def train(
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists() != resume:
         raise ConfigError(
-            f"{folder} " + ("holds no run to resume" if resume else "holds a run already: resume it")
+            f"{folder} "
+            + ("holds no run to resume" if resume else "holds a run already: resume it")
         )
     robot = shipped.find_robot(job.robot)
     posterior = None if job.posterior is None else Posterior.load(Path(job.posterior))
@@ -128,7 +129,9 @@ class _Run:
         data = torch.load(checkpoint, weights_only=False)
         saved = config.to_dict(data["job"]) | {"steps": 0}
         if saved != config.to_dict(self._job) | {"steps": 0}:
-            raise ConfigError(f"{checkpoint}: another job than the one given: only steps may differ")
+            raise ConfigError(
+                f"{checkpoint}: another job than the one given: only steps may differ"
+            )
         self._trainer.load_state_dict(data["trainer"])
         self._iteration, self._best = data["iteration"], data["best"]
 

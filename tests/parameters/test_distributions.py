@@ -32,9 +32,7 @@ def test_quantiles_equal_those_of_scipy(ours, truth):
     np.testing.assert_allclose(ours.quantile(U), truth.ppf(U), rtol=1e-6)
 
 
-@given(
-    st.floats(-10, 10), st.floats(0.01, 10), st.floats(-20, 20), st.floats(0.01, 10)
-)
+@given(st.floats(-10, 10), st.floats(0.01, 10), st.floats(-20, 20), st.floats(0.01, 10))
 def test_a_truncated_normal_stays_between_its_bounds(mean, std, low, width):
     values = TruncatedNormal(mean, std, low, low + width).quantile(U)
     assert ((values >= low) & (values <= low + width)).all()

@@ -11,7 +11,9 @@ def test_a_name_round_trips(text):
     assert str(ParameterName.parse(text)) == text
 
 
-@pytest.mark.parametrize("text", ["", "mass", "body.mass", "opt.a.gravity", "body.x.mass[-1]", "a b.c.d"])
+@pytest.mark.parametrize(
+    "text", ["", "mass", "body.mass", "opt.a.gravity", "body.x.mass[-1]", "a b.c.d"]
+)
 def test_what_is_no_name_is_refused_with_examples(text):
     with pytest.raises(ParameterError, match=r"body\.torso\.mass"):
         ParameterName.parse(text)

@@ -17,7 +17,8 @@ def test_a_value_does_not_depend_on_which_others_are_drawn():
 
 def test_a_value_does_not_depend_on_how_many_are_drawn_beside_it():
     assert np.array_equal(
-        randomness.uniform(3, "mass", ENVS, size=2), randomness.uniform(3, "mass", ENVS, size=9)[:, :2]
+        randomness.uniform(3, "mass", ENVS, size=2),
+        randomness.uniform(3, "mass", ENVS, size=9)[:, :2],
     )
 
 

@@ -93,14 +93,18 @@ def test_a_randomized_simulation_equals_a_model_compiled_with_the_same_numbers()
 
 def test_inertia_moves_with_mass():
     sim = simulator("pendulum")
-    parameters(sim, "body.bob.mass").write(sim, everyone(sim), np.array([[0.273], [0.546], [1.092]]))
+    parameters(sim, "body.bob.mass").write(
+        sim, everyone(sim), np.array([[0.273], [0.546], [1.092]])
+    )
     ratio = sim.fields.expand("body_inertia")[:, 2] / sim.model.body_inertia[2]
     np.testing.assert_allclose(ratio, np.array([0.5, 1.0, 2.0])[:, None] * np.ones(3))
 
 
 def test_derived_constants_follow_a_changed_mass():
     sim = simulator("pendulum")
-    parameters(sim, "body.bob.mass").write(sim, everyone(sim), np.array([[0.273], [0.546], [1.092]]))
+    parameters(sim, "body.bob.mass").write(
+        sim, everyone(sim), np.array([[0.273], [0.546], [1.092]])
+    )
     weight = sim.fields.expanded("body_invweight0")[:, 2, 0]
     assert weight[0] > weight[1] > weight[2]
 
@@ -172,7 +176,7 @@ def test_a_parameter_that_names_nothing_is_refused(name, says):
 )  # fmt: skip
 def test_an_impossible_value_is_refused_before_anything_is_written(name, value):
     sim = simulator("pendulum")
-    with pytest.raises(ParameterError, match="pivot|bob"):
+    with pytest.raises(ParameterError, match=r"pivot|bob"):
         parameters(sim, name).write(sim, everyone(sim), np.full((3, 1), value))
 
 

@@ -79,7 +79,7 @@ def test_run_rewards_speed_and_ends_on_a_fall():
 
 
 def test_reach_goals_are_poses_that_the_arm_takes():
-    robot, task = task_of("so101")
+    _, task = task_of("so101")
     goals = task.draw_goal(np.random.default_rng(0).uniform(size=(50, task.ngoal_uniforms)))
     x, y = goals[:, 3:6], goals[:, 6:9]
     np.testing.assert_allclose(np.linalg.norm(x, axis=1), 1.0, rtol=1e-9)
@@ -88,7 +88,7 @@ def test_reach_goals_are_poses_that_the_arm_takes():
 
 
 def test_reach_succeeds_exactly_at_the_goal():
-    robot, task = task_of("so101")
+    _, task = task_of("so101")
     joints = task.start(np.full((1, task.nstart), 0.6))[0]
     tip, rotation = task._kinematics.tip(joints)
     goal = np.concatenate([tip[0], rotation[0, :, 0], rotation[0, :, 1]])
@@ -102,7 +102,7 @@ def test_reach_succeeds_exactly_at_the_goal():
 
 def test_a_recording_is_scored_like_a_simulation():
     """Without the tip's pose, reach takes it from the joints."""
-    robot, task = task_of("so101")
+    _, task = task_of("so101")
     joints = task.start(np.full((1, task.nstart), 0.4))[0]
     tip, rotation = task._kinematics.tip(joints)
     goal = task.default_goal()

@@ -1,0 +1,1 @@
+"""From recorded logs to a posterior over dynamics parameters: read, cut, fit, judge."""

@@ -1,0 +1,185 @@
+"""Logs cut into windows: a start state, the commands, and the positions to predict."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim2real.calibration.recipe import Cut, Recipe
+from sim2real.calibration.smoothing import State, local_state
+from sim2real.trajectory import Array, Trajectory
+
+_STAMP_SLACK = 1e-6
+"""A command stamped this much after a physics step still acts in it: stamps are rounded [s]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """The times at which a window is simulated and compared, from its start."""
+
+    timestep: float
+    """Of the physics [s]."""
+    every: int
+    """Physics steps between compared samples."""
+    history: int
+    """Physics steps of commands to know before the start: the longest delay."""
+    hinge: NDArray[np.bool_]
+    """Which joints turn, (njoint,)."""
+
+    def samples(self, seconds: float) -> int:
+        """Return how many samples fit into `seconds`."""
+        return max(1, round(seconds / (self.timestep * self.every)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Windows:
+    """`n` windows of equal length, of one or more logs."""
+
+    position: Array
+    """Estimated at the start (n, njoint) [rad]."""
+    velocity: Array
+    """Estimated at the start (n, njoint) [rad/s]."""
+    covariance: Array
+    """Of that estimate, positions before velocities, (n, 2 njoint, 2 njoint)."""
+    command: Array
+    """In each physics step (n, nstep, ncommand)."""
+    before: Array
+    """In the physics steps before the start, oldest first, (n, history, ncommand)."""
+    measured: Array
+    """Positions at the samples (n, nsample, njoint) [rad]."""
+    log: NDArray[np.int64]
+    """Which log each window is from (n,)."""
+    start: Array
+    """Start in its log (n,) [s]."""
+    noise: Array
+    """Variance of the position noise in each window's log (n, njoint)."""
+    dropped: dict[str, int]
+    """Reason → number of windows left out for it."""
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+
+def cut(logs: Sequence[Trajectory], recipe: Recipe, grid: Grid, seconds: float) -> Windows:
+    """Return the windows of `seconds` that the recipe allows, maybe none."""
+    dropped: Counter[str] = Counter()
+    parts = [_cut_log(i, log, recipe, grid, seconds, dropped) for i, log in enumerate(logs)]
+    njoint, ncommand = len(logs[0].joints), len(logs[0].driven)
+    nsample = grid.samples(seconds)
+    shapes = {
+        "position": (njoint,),
+        "velocity": (njoint,),
+        "covariance": (2 * njoint, 2 * njoint),
+        "command": (nsample * grid.every, ncommand),
+        "before": (grid.history, ncommand),
+        "measured": (nsample, njoint),
+        "log": (),
+        "start": (),
+        "noise": (njoint,),
+    }
+    rows = [row for part in parts for row in part]
+    arrays = {
+        name: np.array([row[name] for row in rows]).reshape(len(rows), *shape)
+        for name, shape in shapes.items()
+    }
+    arrays["log"] = arrays["log"].astype(np.int64)
+    return Windows(**arrays, dropped=dict(sorted(dropped.items())))  # type: ignore[arg-type]
+
+
+def _cut_log(
+    number: int,
+    log: Trajectory,
+    recipe: Recipe,
+    grid: Grid,
+    seconds: float,
+    dropped: Counter[str],
+) -> list[dict[str, Array | float]]:
+    time, position = log.seconds, _unwrapped(log.position, grid.hinge)
+    rows, states = [], []
+    for first in _starts(time, recipe.windows, seconds):
+        part = slice(*np.searchsorted(time, [time[first], time[first] + seconds + _STAMP_SLACK]))
+        reason = _reason_to_drop(log, position, part, recipe, grid.hinge)
+        if reason:
+            dropped[reason] += 1
+            continue
+        states.append(_state(time, position, first, recipe.windows.smooth))
+        rows.append(_row(number, log, position, float(time[first]), seconds, grid))
+    if states:
+        noise = np.maximum(np.median([s.noise for s in states], axis=0), _quantization(position))
+        for row, state in zip(rows, states, strict=True):
+            row |= {"position": state.position, "velocity": state.velocity, "noise": noise}
+            row["covariance"] = np.kron(state.covariance, np.diag(noise))
+    return rows
+
+
+def _starts(time: Array, cut: Cut, seconds: float) -> NDArray[np.int64]:
+    """Return the rows at which windows start, with room to smooth before them."""
+    wanted = np.arange(cut.smooth, time[-1] - seconds - cut.smooth, cut.stride)
+    return np.unique(np.searchsorted(time, wanted))
+
+
+def _reason_to_drop(
+    log: Trajectory, position: Array, part: slice, recipe: Recipe, hinge: NDArray[np.bool_]
+) -> str:
+    time = log.seconds
+    steps = np.diff(time[part])
+    if not len(steps) or steps.max() > max(10.0 / log.rate, 0.03):
+        return "gap in the time stamps"
+    begin, end = time[part.start] - recipe.windows.smooth, time[part.stop - 1]
+    if any(low < end and begin < high for low, high in recipe.logs.excluded(log.source)):
+        return "excluded by the recipe"
+    for joint, stretches in recipe.avoid.items():
+        column = log.joints.index(joint)
+        if _enters(position[part, column], stretches, bool(hinge[column])):
+            return f"enters a stretch that {joint} avoids"
+    if np.ptp(position[part], axis=0).max() < recipe.windows.min_motion:
+        return "at rest"
+    return ""
+
+
+def _enters(values: Array, stretches: Sequence[tuple[float, float]], hinge: bool) -> bool:
+    for low, high in stretches:
+        distance = np.mod(values - low, 2 * np.pi) if hinge else values - low
+        if bool(((distance >= 0) & (distance <= high - low)).any()):
+            return True
+    return False
+
+
+def _state(time: Array, position: Array, first: int, smooth: float) -> State:
+    about = slice(*np.searchsorted(time, [time[first] - smooth, time[first] + smooth], "right"))
+    enough = slice(min(about.start, max(0, first - 2)), max(about.stop, first + 3))
+    return local_state(time[enough] - time[first], position[enough])
+
+
+def _row(
+    number: int, log: Trajectory, position: Array, start: float, seconds: float, grid: Grid
+) -> dict[str, Array | float]:
+    time, nsample = log.seconds, grid.samples(seconds)
+    steps = np.arange(-grid.history, nsample * grid.every)
+    held = np.searchsorted(time, start + steps * grid.timestep + _STAMP_SLACK, "right") - 1
+    command = log.command[np.maximum(held, 0)]
+    samples = start + np.arange(1, nsample + 1) * grid.every * grid.timestep
+    measured = [np.interp(samples, time, position[:, i]) for i in range(position.shape[1])]
+    return {
+        "log": float(number),
+        "start": start,
+        "command": command[grid.history :],
+        "before": command[: grid.history],
+        "measured": np.stack(measured, axis=1),
+    }
+
+
+def _unwrapped(position: Array, hinge: NDArray[np.bool_]) -> Array:
+    return np.where(hinge, np.unwrap(position, axis=0), position)
+
+
+def _quantization(position: Array) -> Array:
+    """Return the variance of rounding to the encoder's step, q²/12, (njoint,)."""
+    variances = []
+    for column in position.T:
+        gaps: Array = np.diff(np.unique(column)).astype(float)
+        gaps = gaps[gaps > 1e-9]
+        variances.append(float(np.quantile(gaps, 0.1)) ** 2 / 12 if gaps.size else 0.0)
+    return np.maximum(variances, 1e-12)

@@ -1,0 +1,102 @@
+"""`sim2real calibrate`: estimate dynamics parameters from recorded logs."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.table import Table
+
+from sim2real import shipped
+from sim2real.calibration.calibrate import Calibration, calibrate
+from sim2real.calibration.recipe import Recipe
+from sim2real.commands.console import console, options
+from sim2real.errors import ConfigError, known
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibrate:
+    """Estimate a robot's dynamics parameters, with uncertainty, from recorded logs.
+
+    The recipe says what to fit and how to read the logs. The posterior that results is what
+    `sim2real train --posterior` draws from.
+    """
+
+    recipe: Annotated[str, tyro.conf.Positional]
+    """A recipe that ships with the package, or a folder with a recipe.toml."""
+    logs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Log files to fit; or one folder, of which the recipe says which files to fit and hold out."""
+    held_out: tuple[Path, ...] = ()
+    """Log files that are only predicted, never fitted."""
+    output: Path | None = None
+    """A folder for posterior.toml and calibration.json; the log folder's name if not given."""
+    robot: str | None = None
+    """Another robot than the recipe's: a folder with a robot.toml."""
+    seed: int = 0
+    """Of the fit's starting points."""
+    nthread: int = 2
+    """Threads of the simulator."""
+    json: bool = False
+    """Print the result as JSON for a script."""
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the verb."""
+    chosen = options(Calibrate, arguments)
+    recipe = find_recipe(chosen.recipe)
+    robot = shipped.find_robot(chosen.robot or recipe.robot)
+    fit_logs, held_out = _logs(chosen, recipe)
+    output = chosen.output or Path("runs") / f"{robot.name}-calibration"
+    with console.status("calibrating") as status:
+        result = calibrate(
+            robot, recipe, fit_logs, held_out, seed=chosen.seed, nthread=chosen.nthread,
+            on_progress=status.update)  # fmt: skip
+    result.save(output)
+    if chosen.json:
+        console.file.write((output / "calibration.json").read_text() + "\n")
+        return
+    _show(result)
+    console.print(f"posterior: {output / 'posterior.toml'}")
+
+
+def find_recipe(name: str) -> Recipe:
+    """Return the recipe of a shipped name or in a folder; raises ConfigError."""
+    folders = {path.parent.name: path.parent
+               for path in shipped.folder("calibration").glob("*/recipe.toml")}  # fmt: skip
+    folder = folders.get(name, Path(name).expanduser())
+    if not (folder / "recipe.toml").is_file():
+        raise ConfigError(
+            f"no recipe {name!r}: give a folder with a recipe.toml, or a shipped recipe"
+            f"{known(name, folders)}"
+        )
+    return Recipe.load(folder)
+
+
+def _logs(chosen: Calibrate, recipe: Recipe) -> tuple[list[Path], list[Path]]:
+    if len(chosen.logs) == 1 and chosen.logs[0].is_dir():
+        folder = chosen.logs[0]
+        return recipe.fit_files(folder), list(chosen.held_out) or recipe.held_out_files(folder)
+    missing = [str(path) for path in (*chosen.logs, *chosen.held_out) if not path.is_file()]
+    if missing:
+        raise ConfigError(f"no such log: {', '.join(missing)}")
+    return list(chosen.logs), list(chosen.held_out)
+
+
+def _show(result: Calibration) -> None:
+    table = Table("parameter", "nominal", "estimate", "95 % interval", "verdict", box=None)
+    for row in result.estimates:
+        interval = f"{row.interval[0]:.4g} to {row.interval[1]:.4g}"
+        table.add_row(row.name, f"{row.nominal:.4g}", f"{row.value:.4g}", interval, row.verdict)
+    console.print(table)
+    errors = Table("prediction over", "windows", "nominal", "calibrated", "", box=None)
+    for kind, rows in (("fitted logs", result.fitted), ("held-out logs", result.held_out)):
+        for row in rows:
+            cells = (f"{row.nominal:.4f}", f"{row.calibrated:.4f}", f"RMSE [rad], {kind}")
+            errors.add_row(f"{row.seconds:g} s", str(row.windows), *cells)
+    console.print(errors)
+    dropped = json.dumps(result.dropped) if result.dropped else "none"
+    console.print(
+        f"{result.windows} windows fitted in {result.fit_seconds:.1f} s; left out: {dropped}"
+    )

@@ -1,0 +1,46 @@
+"""`sim2real demo`: do all of it on a pendulum."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sim2real.commands.console import options
+from sim2real.demo import Demo as Plan
+from sim2real.demo import run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """Train, export, deploy, calibrate, train again, deploy again: the whole loop in six minutes.
+
+    The robot is a virtual one in another process, on another physics engine, with parameters that
+    are hidden from everything else.
+    """
+
+    logs: Path | None = None
+    """Calibrate from this folder of real logs instead of the virtual robot's."""
+    recipe: str | None = None
+    """The recipe that reads them; `pendulum_dfki` with --logs, else `pendulum`."""
+    output: Path | None = None
+    """Where results go; runs/demo if not given."""
+    seed: int = 0
+    """Of the training; and of the virtual robot's hidden parameters."""
+    steps: int = 2_500_000
+    """Control steps of each training."""
+    episodes: int = 3
+    """On the robot, for each policy."""
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the verb."""
+    chosen = options(Demo, arguments)
+    run(
+        Plan(
+            folder=chosen.output or Path("runs") / "demo",
+            logs=chosen.logs,
+            recipe=chosen.recipe or ("pendulum_dfki" if chosen.logs else "pendulum"),
+            seed=chosen.seed,
+            steps=chosen.steps,
+            episodes=chosen.episodes,
+        )
+    )

@@ -1,0 +1,70 @@
+"""`sim2real deploy`: run a controller on a robot."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from sim2real import shipped
+from sim2real.commands.console import console, options, print_json
+from sim2real.commands.drive import drive
+from sim2real.deploy.controller import Controller
+from sim2real.deploy.packets import DEFAULT_ADDRESS
+from sim2real.deploy.udp import UdpLink
+from sim2real.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deploy:
+    """Run an exported controller on a robot, within the robot's limits.
+
+    The file must have been made for this robot and must reproduce its golden tape here. Whatever
+    happens, the robot damps at the end; a trip is reported and leaves exit code 1.
+    """
+
+    controller: Annotated[Path, tyro.conf.Positional]
+    """The ONNX file that `sim2real export` wrote."""
+    robot: str
+    """A shipped robot, or a folder with a robot.toml."""
+    address: str = DEFAULT_ADDRESS
+    """Where the robot listens, host:port."""
+    seconds: float = 6.0
+    """How long the controller commands, in each episode."""
+    episodes: int = 1
+    """Above 1, the robot is asked to put itself back to its start before each episode."""
+    goal: tuple[float, ...] | None = None
+    """What to pursue; the controller's own goal if not given."""
+    record: Path | None = None
+    """A folder for recordings, episode-1.mcap and on."""
+    json: bool = False
+    """Print the result as JSON for a script."""
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the verb."""
+    chosen = options(Deploy, arguments)
+    if chosen.episodes < 1 or not chosen.seconds > 0:
+        raise ConfigError("episodes must be at least 1, and seconds above 0")
+    robot = shipped.find_robot(chosen.robot)
+    controller = Controller.load(chosen.controller, robot)
+    summaries = []
+    with UdpLink(robot, chosen.address) as link:
+        for episode in range(1, chosen.episodes + 1):
+            if chosen.episodes > 1:
+                link.reset()
+            path = None if chosen.record is None else chosen.record / f"episode-{episode}.mcap"
+            summary = drive(
+                controller, link, robot, seconds=chosen.seconds, goal=chosen.goal, path=path,
+                title=f"episode {episode}/{chosen.episodes}")  # fmt: skip
+            summaries.append(summary)
+            if summary.ended != "done":
+                break
+    if chosen.json:
+        print_json([dataclasses.asdict(summary) for summary in summaries])
+    tripped = [summary for summary in summaries if summary.ended == "trip"]
+    if tripped:
+        console.print(f"[red]tripped[/red]: {tripped[0].reason}; the robot damps")
+        raise SystemExit(1)

@@ -1,0 +1,50 @@
+"""What `deploy` and `record` share: one run of the control loop, with a progress bar."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sim2real.commands.console import console, progress_bar
+from sim2real.deploy.link import Link
+from sim2real.deploy.loop import RunSummary, State, run
+from sim2real.deploy.recorder import Recorder
+from sim2real.deploy.source import CommandSource
+from sim2real.errors import ConfigError
+from sim2real.robot import Robot
+
+
+def drive(
+    source: CommandSource,
+    link: Link,
+    robot: Robot,
+    *,
+    seconds: float,
+    path: Path | None,
+    title: str,
+    goal: Sequence[float] | None = None,
+) -> RunSummary:
+    """Return how a run went, recorded to `path` if one is given."""
+    if path is not None and path.exists():
+        raise ConfigError(f"{path} exists: recordings are not overwritten; choose another place")
+    with progress_bar("s") as bar:
+        task = bar.add_task(title, total=seconds, note="")
+
+        def show(state: State, elapsed: float) -> None:
+            done = elapsed if state is State.RUNNING else 0.0
+            bar.update(task, completed=min(done, seconds), note=state.name.lower(), refresh=True)
+
+        if path is None:
+            summary = run(source, link, robot, seconds=seconds, goal=goal, on_progress=show)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pursued = source.goal if goal is None else goal
+            with Recorder(path, robot, origin=source.origin, goal=tuple(pursued)) as recorder:
+                summary = run(
+                    source, link, robot, seconds=seconds, goal=goal, recorder=recorder,
+                    on_progress=show)  # fmt: skip
+        bar.update(task, completed=min(summary.seconds, seconds), note=summary.ended, refresh=True)
+    console.print(
+        f"{summary.ticks} control steps, {summary.late_ticks} skipped, lateness"
+        f" {summary.lateness_p50 * 1e3:.2f} ms (median) and {summary.lateness_p99 * 1e3:.2f} ms"
+        f" (99th percentile), {summary.clips} commands limited"
+    )
+    return summary

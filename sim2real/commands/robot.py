@@ -1,0 +1,98 @@
+"""`sim2real robot`: start a virtual robot, a simulation behind a link."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import tyro
+
+from sim2real import config, shipped
+from sim2real.commands.console import console, options
+from sim2real.deploy.packets import DEFAULT_ADDRESS
+from sim2real.deploy.udp_robot import UdpRobot
+from sim2real.parameters.posterior import Posterior
+from sim2real.parameters.randomness import integer_seed
+from sim2real.randomization.engine import Randomizer
+from sim2real.robot import Robot as RobotDescription
+from sim2real.sim.model import compile_model
+from sim2real.sim.simulator import Simulator
+from sim2real.sim.virtual_robot import serve
+
+_ALONE = np.zeros(1, np.int32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Robot:
+    """Start a virtual robot: a simulation in real time, reachable only through a link.
+
+    Its true parameters are drawn once from the robot's ranges, and are not told to whoever talks
+    to it. Runs until Ctrl-C.
+    """
+
+    name: Annotated[str, tyro.conf.arg(name="robot"), tyro.conf.Positional]
+    """A shipped robot, or a folder with a robot.toml."""
+    engine: Literal["bullet", "mujoco"] = "bullet"
+    """What simulates it: another engine than training's is the better stand-in for reality."""
+    seed: int = 0
+    """Of its parameters and its sensor noise: another seed is another robot."""
+    posterior: Path | None = None
+    """A posterior.toml: the robot is what that calibration found, instead of drawn."""
+    nominal: bool = False
+    """The robot is exactly its model."""
+    rate: float = 1000.0
+    """Turns of the robot's own loop a second [Hz]."""
+    address: str = DEFAULT_ADDRESS
+    """Where it listens, host:port."""
+    seconds: float | None = None
+    """Stop after this long; until Ctrl-C if not given."""
+    truth: Path | None = None
+    """Write the true parameters to this file, for a later comparison."""
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the verb."""
+    chosen = options(Robot, arguments)
+    robot = shipped.find_robot(chosen.name)
+    simulator = _simulator(dataclasses.replace(robot, control_hz=chosen.rate), chosen.engine)
+    planted = _plant(simulator, chosen)
+    with UdpRobot(robot, chosen.address) as side:
+        if chosen.truth is not None:
+            _write_truth(chosen.truth, chosen, planted)
+        console.print(f"{robot.name} listens at {side.address} (stop with Ctrl-C)")
+        noise = integer_seed(chosen.seed, "virtual robot's sensors")
+        serve(simulator, side, seconds=chosen.seconds, seed=noise)
+
+
+def _write_truth(path: Path, chosen: Robot, planted: dict[str, float]) -> None:
+    # a command that answers a measurement is read in the robot's next turn
+    turn = 1.0 / chosen.rate
+    true = {name: value + turn * name.endswith(".delay") for name, value in planted.items()}
+    facts = {"engine": chosen.engine, "seed": chosen.seed, "planted": planted, "parameters": true}
+    config.write_atomically(path, json.dumps(facts, indent=2).encode())
+
+
+def _simulator(robot: RobotDescription, engine: str) -> Simulator:
+    model = compile_model(robot)
+    if engine == "bullet":
+        from sim2real.sim.bullet import BulletSimulator
+
+        return BulletSimulator(robot, 1, model=model)
+    from sim2real.sim.mujoco_batch import MujocoSimulator
+
+    return MujocoSimulator(robot, 1, model=model)
+
+
+def _plant(simulator: Simulator, chosen: Robot) -> dict[str, float]:
+    """Write the true parameters to the simulator; return them."""
+    ranges = {} if chosen.nominal else simulator.robot.ranges
+    posterior = None if chosen.posterior is None else Posterior.load(chosen.posterior)
+    randomizer = Randomizer(simulator, ranges, posterior, seed=chosen.seed)
+    values, _ = randomizer.draw(_ALONE, _ALONE.astype(np.int64))
+    if posterior is not None:
+        values[:, -len(posterior.names) :] = posterior.mean
+    randomizer.apply(_ALONE, values)
+    return dict(zip(randomizer.names, map(float, values[0]), strict=True))

@@ -1,0 +1,197 @@
+"""PyBullet behind the Simulator interface: a second engine, the stand-in for reality.
+
+Built from the compiled MjModel, so that one description serves both engines. The equations of
+motion without contact are MuJoCo's to rounding error; contacts, joint limits and dry friction are
+Bullet's own hard constraints, where MuJoCo's are soft (`solref`, `solimp` and `margin` have no
+counterpart). What cannot be carried over is refused (`bullet_support`).
+"""
+
+from types import TracebackType
+from typing import final
+
+import mujoco
+import mujoco.batch
+import numpy as np
+from numpy.typing import NDArray
+
+from sim2real.errors import RobotError
+from sim2real.robot import Robot
+from sim2real.sim.bullet_contacts import Contacts
+from sim2real.sim.bullet_drives import Drives
+from sim2real.sim.bullet_support import check_links, check_supported
+from sim2real.sim.bullet_tree import Tree
+from sim2real.sim.bullet_world import World
+from sim2real.sim.model import compile_model, joint_addresses, substeps
+from sim2real.sim.sensors import Sensors
+from sim2real.sim.simulator import Array, Ids, Simulator
+
+_ABSURD = 1e6
+_READ = [
+    "body_pos",
+    "body_quat",
+    "body_ipos",
+    "body_iquat",
+    "body_mass",
+    "body_inertia",
+    "body_gravcomp",
+    "jnt_axis",
+    "jnt_pos",
+    "jnt_range",
+    "jnt_limited",
+    "jnt_stiffness",
+    "jnt_actfrcrange",
+    "dof_armature",
+    "dof_damping",
+    "dof_frictionloss",
+    "qpos0",
+    "qpos_spring",
+    "geom_type",
+    "geom_size",
+    "geom_pos",
+    "geom_quat",
+    "geom_friction",
+    "geom_contype",
+    "geom_conaffinity",
+    "geom_condim",
+    "geom_priority",
+    "actuator_gainprm",
+    "actuator_biasprm",
+    "actuator_gear",
+    "actuator_delay",
+    "actuator_ctrlrange",
+    "actuator_forcerange",
+]
+_READ_OPTIONS = ["gravity", "timestep", "disableflags", "density", "viscosity"]
+
+
+@final
+class BulletSimulator(Simulator):
+    """Simulations on PyBullet, one client of 28 MB each, stepped one after the other.
+
+    Free its clients with `close`, or use it in a `with`.
+    """
+
+    def __init__(self, robot: Robot, nsim: int, *, model: mujoco.MjModel | None = None):
+        self.robot = robot
+        self.model = compile_model(robot) if model is None else model
+        check_supported(self.model, robot.name)
+        self.fields = mujoco.batch.Batch(self.model, nsim, 1)
+        self.sensors = Sensors.perfect(nsim, len(robot.joints))
+        self._substeps = substeps(robot, self.model)
+        self._qpos, _ = joint_addresses(robot, self.model)
+        self._drives = Drives(self.model, nsim)
+        self._worlds = [World() for _ in range(nsim)]
+        self._trees = [Tree.of(self.model)] * nsim
+        self._built: list[bytes] = [b""] * nsim
+        self._state = np.zeros((nsim, self.model.nv, 2))
+        self._offset = np.tile(self.model.qpos0, (nsim, 1))
+        self._rest = np.zeros((nsim, self.model.nu))
+        self._diverged = np.zeros(nsim, bool)
+        self._tip = None if robot.tip is None else self.model.site(robot.tip).id
+        start = np.tile(self.model.qpos0[self._qpos], (nsim, 1))
+        self.reset(np.arange(nsim, dtype=np.int32), start, np.zeros_like(start), self._rest)
+
+    def close(self) -> None:
+        """Free the memory of the clients; the simulator is of no use afterwards."""
+        for world in self._worlds:
+            world.close()
+
+    def __enter__(self) -> "BulletSimulator":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def position(self) -> Array:  # noqa: D102
+        return (self._state[..., 0] + self._offset)[:, self._qpos]
+
+    @property
+    def velocity(self) -> Array:  # noqa: D102
+        return self._state[..., 1][:, self._qpos]
+
+    @property
+    def tip(self) -> tuple[Array, Array]:  # noqa: D102
+        if self._tip is None:
+            raise RobotError(f"robot {self.robot.name!r} has no tip: name a site in robot.toml")
+        poses = [self._site(sim, self._tip) for sim in range(self.nsim)]
+        return np.array([pose[0] for pose in poses]), np.array([pose[1] for pose in poses])
+
+    @property
+    def diverged(self) -> NDArray[np.bool_]:  # noqa: D102
+        return self._diverged
+
+    def reset(self, ids: Ids, position: Array, velocity: Array, command: Array) -> None:  # noqa: D102
+        for sim in ids:
+            self._take_fields(int(sim))
+        start = np.zeros((len(ids), self.model.nv, 2))
+        start[:, self._qpos, 0] = position - self._offset[ids][:, self._qpos]
+        start[:, self._qpos, 1] = velocity
+        self._state[ids] = start
+        self._rest[ids] = command
+        self._drives.reset(ids, command)
+        for sim in ids:
+            if _sound(self._state[sim]):  # any other is noticed in the next step
+                self._worlds[sim].restart(*self._state[sim].T)
+        self._diverged[ids] = False
+
+    def step(self, command: Array) -> None:  # noqa: D102
+        self._diverged[...] = False
+        command = np.broadcast_to(command, self._rest.shape)
+        self._give_up(~(_sound(self._state) & _sound(command[..., None])))
+        for _ in range(self._substeps):
+            position = self._state[..., 0] + self._offset
+            force, rotor = self._drives.push(position, self._state[..., 1], command)
+            for sim in np.flatnonzero(~self._diverged):
+                self._state[sim] = self._worlds[sim].advance(force[sim], rotor[sim])
+            self._give_up(~_sound(self._state))
+
+    def _give_up(self, lost: NDArray[np.bool_]) -> None:
+        """Start simulations that blew up anew, as MuJoCo does; they wait for the next step."""
+        for sim in np.flatnonzero(lost):
+            self._diverged[sim] = True
+            self._state[sim] = 0.0
+            self._drives.reset(np.array([sim], np.int32), self._rest[sim : sim + 1])
+            self._worlds[sim].restart(*self._state[sim].T)
+
+    def _take_fields(self, sim: int) -> None:
+        model = self.fields.get_model(sim)
+        fingerprint = _fingerprint(model)
+        if fingerprint == self._built[sim]:
+            return
+        check_supported(model, self.robot.name)
+        tree, contacts = Tree.of(model), Contacts.of(model)
+        check_links(len(tree.links) + len(contacts.colliders), self.robot.name)
+        self._drives.take(sim, model)
+        self._worlds[sim].build(model, tree, contacts, self._drives.rotor(sim))
+        self._trees[sim], self._offset[sim] = tree, model.qpos0
+        self._built[sim] = fingerprint
+
+    def _site(self, sim: int, site: int) -> tuple[Array, Array]:
+        """Return a site's position (3,) and rotation matrix (3, 3) in the world."""
+        local, turn = self.model.site_pos[site], self.model.site_quat[site]
+        link, local = self._trees[sim].place(int(self.model.site_bodyid[site]), local)
+        origin, rotation = (np.zeros(3), np.array([1.0, 0, 0, 0])) if link < 0 else (
+            self._worlds[sim].pose(link)
+        )  # fmt: skip
+        place, quaternion, matrix = np.empty(3), np.empty(4), np.empty(9)
+        mujoco.mju_rotVecQuat(place, local, rotation)
+        mujoco.mju_mulQuat(quaternion, rotation, turn)
+        mujoco.mju_quat2Mat(matrix, quaternion)
+        return origin + place, matrix.reshape(3, 3)
+
+
+def _sound(state: Array) -> NDArray[np.bool_]:
+    # NaN compares as false
+    return (np.abs(state) < _ABSURD).all(axis=(-2, -1))
+
+
+def _fingerprint(model: mujoco.MjModel) -> bytes:
+    parts = [getattr(model, name) for name in _READ]
+    parts += [np.asarray(getattr(model.opt, name)) for name in _READ_OPTIONS]
+    return b"".join(part.tobytes() for part in parts)

@@ -1,0 +1,111 @@
+"""What pushes the joints of simulations outside MuJoCo: delayed actuators, dampers, springs."""
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from sim2real.sim.simulator import Array, Ids
+
+_DISABLE = mujoco.mjtDisableBit
+
+
+class Drives:
+    """Forces at the joints of `nsim` simulations, by MuJoCo's formulas.
+
+    All arrays lead with the simulation; joints are hinges and slides, so that nq = nv = njnt.
+    """
+
+    def __init__(self, model: mujoco.MjModel, nsim: int):
+        nu, nv = model.nu, model.nv
+        self._dof = model.jnt_dofadr[model.actuator_trnid[:, 0]]
+        # force = gain u + bias0 + bias1 length + bias2 velocity, within the force range
+        self._gain, self._bias = np.zeros((nsim, nu)), np.zeros((nsim, nu, 3))
+        self._gear, self._lag = np.ones((nsim, nu)), np.zeros((nsim, nu))
+        self._control, self._force = np.zeros((nsim, nu, 2)), np.zeros((nsim, nu, 2))
+        self._joint_force = np.zeros((nsim, nv, 2))
+        self._damping, self._stiffness = np.zeros((nsim, nv)), np.zeros((nsim, nv))
+        self._rest, self._armature = np.zeros((nsim, nv)), np.zeros((nsim, nv))
+        self._timestep = np.zeros((nsim, 1))
+        depth = int(model.actuator_history[:, 0].max(initial=0))
+        self._history = np.zeros((nsim, depth + 1, nu))
+        self._sim, self._actuator = np.arange(nsim)[:, None], np.arange(nu)
+
+    def take(self, sim: int, model: mujoco.MjModel) -> None:
+        """Make simulation `sim` push as `model` says."""
+        off = model.opt.disableflags
+        on = 0.0 if off & _DISABLE.mjDSBL_ACTUATION else 1.0
+        self._timestep[sim] = model.opt.timestep
+        self._gain[sim] = on * model.actuator_gainprm[:, 0]
+        self._bias[sim] = on * model.actuator_biasprm[:, :3]
+        self._gear[sim] = model.actuator_gear[:, 0]
+        clamp = model.actuator_ctrllimited * (not off & _DISABLE.mjDSBL_CLAMPCTRL)
+        self._control[sim] = _limits(model.actuator_ctrlrange, clamp)
+        self._force[sim] = _limits(model.actuator_forcerange, model.actuator_forcelimited)
+        self._joint_force[sim] = _limits(model.jnt_actfrcrange, model.jnt_actfrclimited)
+        self._damping[sim] = model.dof_damping * (not off & _DISABLE.mjDSBL_DAMPER)
+        self._stiffness[sim] = model.jnt_stiffness * (not off & _DISABLE.mjDSBL_SPRING)
+        self._rest[sim] = model.qpos_spring
+        self._armature[sim] = model.dof_armature
+        lag = model.actuator_delay / model.opt.timestep
+        # a command reaches the history at the end of its step: no delay is shorter than one
+        lag = np.where(lag > 0.0, np.maximum(lag, 1.0), 0.0)
+        self._lag[sim] = np.minimum(lag, self._history.shape[1] - 1)
+
+    def reset(self, ids: Ids, command: Array) -> None:
+        """Fill the delays of simulations `ids` (n,) with `command` (n, nu)."""
+        self._history[ids] = command[:, None, :]
+
+    def rotor(self, sim: int) -> Array:
+        """Return the largest rotor inertia (nv,) of a simulation's joints; -1 for a bare joint."""
+        damping = self._damping[sim].copy()
+        np.subtract.at(damping, self._dof, self._gear[sim] ** 2 * self._bias[sim, :, 2])
+        inertia = self._armature[sim] + self._timestep[sim] * damping
+        return np.where(inertia > 0.0, inertia, -1.0)
+
+    def push(self, position: Array, velocity: Array, command: Array) -> tuple[Array, Array]:
+        """Return the joints' forces (nsim, nv) and rotor inertias (nsim, nv) of a physics step.
+
+        The inertia is the armature plus timestep × damping, which makes an explicit damping force
+        implicit, as in MuJoCo's implicitfast integrator.
+
+        Args:
+            position: of the joints (nsim, nv) [rad, m].
+            velocity: of the joints (nsim, nv) [rad/s, m/s].
+            command: to the actuators (nsim, nu).
+        """
+        length = self._gear * position[:, self._dof]
+        rate = self._gear * velocity[:, self._dof]
+        bias = self._bias[..., 0] + self._bias[..., 1] * length + self._bias[..., 2] * rate
+        wanted = self._gain * self._clip_control(self._delayed(command)) + bias
+        low, high = self._force[..., 0], self._force[..., 1]
+        force = np.minimum(np.maximum(wanted, low), high)
+        torque, damping = np.zeros_like(position), self._damping.copy()
+        # a saturated actuator does not damp
+        active = (wanted > low) & (wanted < high)
+        for actuator, dof in enumerate(self._dof):
+            gear = self._gear[:, actuator]
+            torque[:, dof] += gear * force[:, actuator]
+            damping[:, dof] -= gear**2 * self._bias[:, actuator, 2] * active[:, actuator]
+        torque = np.minimum(
+            np.maximum(torque, self._joint_force[..., 0]), self._joint_force[..., 1]
+        )
+        torque -= self._damping * velocity + self._stiffness * (position - self._rest)
+        return torque, self._armature + self._timestep * damping
+
+    def _clip_control(self, control: Array) -> Array:
+        return np.minimum(np.maximum(control, self._control[..., 0]), self._control[..., 1])
+
+    def _delayed(self, command: Array) -> Array:
+        if self._history.shape[1] == 1:
+            return command
+        self._history[:, 1:] = self._history[:, :-1]
+        self._history[:, 0] = command
+        whole = np.floor(self._lag).astype(int)
+        part = self._lag - whole
+        older = np.minimum(whole + 1, self._history.shape[1] - 1)
+        new = self._history[self._sim, whole, self._actuator]
+        return new + part * (self._history[self._sim, older, self._actuator] - new)
+
+
+def _limits(bounds: Array, limited: NDArray[np.uint8]) -> Array:
+    return np.where(limited[:, None] != 0, bounds, [-np.inf, np.inf])

@@ -1,0 +1,72 @@
+"""A simulation in real time behind a link: what a controller talks to instead of the robot."""
+
+import time
+
+import numpy as np
+
+from sim2real.control import resting_command
+from sim2real.deploy.process import stop_on_signals
+from sim2real.deploy.udp_robot import UdpRobot
+from sim2real.errors import RobotError
+from sim2real.parameters.randomness import normal
+from sim2real.sim.simulator import Simulator
+
+_ALONE = np.zeros(1, np.int32)
+
+
+def serve(
+    simulator: Simulator,
+    udp_robot: UdpRobot,
+    *,
+    seconds: float | None = None,
+    seed: int = 0,
+    realtime: bool = True,
+) -> None:
+    """Simulate the robot behind `udp_robot`, until `seconds` have passed or SIGTERM or Ctrl-C.
+
+    The robot's clock is the simulation's: one that the computer cannot hold in time catches up,
+    step by step, so that stamps and physics always agree.
+
+    Args:
+        simulator: one simulation (nsim = 1); its robot's `control_hz` is the rate of the robot's
+            side, which should be finer than the controller's.
+        udp_robot: the open end of the link.
+        seconds: how long [s of the simulation]; None: until stopped.
+        seed: of the sensors' noise.
+        realtime: whether to keep to the computer's clock, or to run as fast as possible.
+
+    Raises:
+        RobotError: more than one simulation is given, or it diverged.
+    """
+    if simulator.nsim != 1:
+        raise RobotError(f"a virtual robot is one simulation, {simulator.nsim} are given")
+    hz, start, step = simulator.robot.control_hz, time.monotonic_ns(), 0
+    _reset(simulator)
+    with stop_on_signals() as stop:
+        while not stop.requested and (seconds is None or step < seconds * hz):
+            now = start + round(step * 1e9 / hz)
+            _advance(simulator, udp_robot, now, step, seed)
+            step += 1
+            if realtime:
+                time.sleep(max(0.0, start * 1e-9 + step / hz - time.monotonic()))
+
+
+def _advance(simulator: Simulator, udp_robot: UdpRobot, now: int, step: int, seed: int) -> None:
+    position, velocity = simulator.position, simulator.velocity
+    z = normal(seed, "sensor", [step], size=2 * position.shape[1])
+    measured = simulator.sensors.measure(position, velocity, z)
+    command = udp_robot.exchange(now, measured[0][0], measured[1][0])
+    if udp_robot.reset_requested:
+        _reset(simulator)
+        udp_robot.reset_done()
+        return
+    simulator.step(command[None])
+    if simulator.diverged.any():
+        raise RobotError(f"the simulation of {simulator.robot.name!r} diverged")
+
+
+def _reset(simulator: Simulator) -> None:
+    """Put the robot at its home, at rest."""
+    home = np.array([[joint.home for joint in simulator.robot.joints.values()]])
+    command = resting_command(simulator.robot)[None]
+    simulator.reset(_ALONE, home, np.zeros_like(home), command)

@@ -1,0 +1,183 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+
+from sim2real.deploy.link import Measurement
+from sim2real.deploy.loop import State, run
+from sim2real.deploy.recorder import Recorder
+from sim2real.deploy.recording import read_recording
+from sim2real.errors import LogError
+
+MS = 1_000_000
+
+
+def measurement(i, joints=1):
+    return Measurement(seq=i, stamp=5 * MS * i, received=0, position=np.full(joints, 0.1 * i),
+                       velocity=np.full(joints, -1.0 / (1 + i)))  # fmt: skip
+
+
+def record(path, robot, count, **changes):
+    with Recorder(path, robot, **changes) as recorder:
+        for i in range(count):
+            command = np.full(len(robot.driven), 0.01 * i)
+            recorder.record(i, State.RUNNING, measurement(i, len(robot.joints)), command)
+            if i % 200 == 199:
+                time.sleep(0.005)
+    return recorder
+
+
+def test_what_is_recorded_is_read_back_exactly(tmp_path, arm):
+    path = tmp_path / "logs" / "run.mcap"
+    recorder = record(path, arm, 50, origin={"kind": "test", "seed": 3}, goal=(1, 2))
+    trajectory, metadata = read_recording(path)
+    assert recorder.dropped == 0
+    assert trajectory.joints == ("servo", "free", "motor")
+    assert trajectory.driven == ("servo", "motor")
+    np.testing.assert_array_equal(trajectory.time, 5 * MS * np.arange(50))
+    np.testing.assert_array_equal(trajectory.position[:, 2], 0.1 * np.arange(50))
+    np.testing.assert_array_equal(trajectory.velocity[:, 0], -1.0 / (1 + np.arange(50)))
+    np.testing.assert_array_equal(trajectory.command[:, 1], 0.01 * np.arange(50))
+    assert metadata["origin"] == {"kind": "test", "seed": 3}
+    assert metadata["goal"] == [1.0, 2.0]
+    assert metadata["robot"] == "arm"
+
+
+def test_any_mcap_reader_finds_two_json_channels(tmp_path, pendulum):
+    from mcap.reader import make_reader
+
+    record(tmp_path / "run.mcap", pendulum, 10)
+    with (tmp_path / "run.mcap").open("rb") as file:
+        rows = list(make_reader(file).iter_messages())
+    assert {channel.topic for _, channel, _ in rows} == {"measurement", "command"}
+    assert json.loads(rows[-1][2].data).keys() == {"stamp", "state", "command"}
+    schema = json.loads(rows[0][0].data)
+    assert rows[0][0].encoding == "jsonschema"
+    assert set(schema["properties"]) == set(json.loads(rows[0][2].data))
+
+
+def test_only_steps_in_which_the_source_commanded_are_read(tmp_path, pendulum):
+    with Recorder(tmp_path / "run.mcap", pendulum) as recorder:
+        recorder.record(0, State.DAMP, measurement(0), None)
+        recorder.record(1, State.READY, measurement(1), np.array([0.0]))
+        for i in (2, 3, 3, 4):  # the third step acted on the measurement of the second
+            recorder.record(i, State.RUNNING, measurement(i), np.array([0.5 * i]))
+        recorder.record(6, State.RUNNING, measurement(6), None)
+    trajectory, _ = read_recording(tmp_path / "run.mcap")
+    np.testing.assert_array_equal(trajectory.command[:, 0], [1.0, 1.5, 2.0])
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9, 0.999])
+def test_a_truncated_file_is_read_up_to_its_last_complete_chunk(tmp_path, pendulum, share):
+    path = tmp_path / "run.mcap"
+    record(path, pendulum, 1000)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    trajectory, metadata = read_recording(path)
+    n = len(trajectory.time)
+    assert n > 1000 * share - 400
+    np.testing.assert_array_equal(trajectory.time, 5 * MS * np.arange(n))
+    assert metadata["joints"] == ["pivot"]
+
+
+def test_a_damaged_chunk_ends_the_reading(tmp_path, pendulum):
+    path = tmp_path / "run.mcap"
+    record(path, pendulum, 1000)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    assert 2 <= len(read_recording(path)[0].time) < 1000
+
+
+def test_what_is_no_recording_is_refused(tmp_path):
+    with pytest.raises(LogError, match="cannot be read"):
+        read_recording(tmp_path / "nothing.mcap")
+    (tmp_path / "text.mcap").write_text("no recording at all")
+    with pytest.raises(LogError, match="not an MCAP file"):
+        read_recording(tmp_path / "text.mcap")
+    (tmp_path / "empty.mcap").write_bytes(b"")
+    with pytest.raises(LogError, match="no recording"):
+        read_recording(tmp_path / "empty.mcap")
+
+
+def test_a_recording_of_no_motion_is_refused(tmp_path, pendulum):
+    with Recorder(tmp_path / "run.mcap", pendulum):
+        pass
+    with pytest.raises(LogError, match="0 rows are no motion"):
+        read_recording(tmp_path / "run.mcap")
+
+
+def test_a_recording_is_not_overwritten(tmp_path, pendulum):
+    record(tmp_path / "run.mcap", pendulum, 10)
+    with pytest.raises(LogError, match="not overwritten"):
+        record(tmp_path / "run.mcap", pendulum, 10)
+
+
+def test_a_full_pipe_drops_and_counts_rows_and_never_waits(tmp_path, pendulum):
+    with Recorder(tmp_path / "run.mcap", pendulum) as recorder:
+        writer = recorder._process
+        assert writer is not None
+        os.kill(writer.pid, signal.SIGSTOP)
+        for i in range(5000):
+            recorder.record(i, State.RUNNING, measurement(i), np.zeros(1))
+        os.kill(writer.pid, signal.SIGCONT)
+    assert 0 < recorder.dropped < 5000
+    assert len(read_recording(tmp_path / "run.mcap")[0].time) == 5000 - recorder.dropped
+
+
+def test_a_writer_that_died_is_an_error_after_the_run_not_in_it(tmp_path, pendulum):
+    def play():
+        with Recorder(tmp_path / "run.mcap", pendulum) as recorder:
+            assert recorder._process is not None
+            recorder._process.kill()
+            recorder._process.wait()
+            for i in range(100):
+                recorder.record(i, State.RUNNING, measurement(i), np.zeros(1))
+            assert recorder.dropped > 0
+
+    with pytest.raises(LogError, match="last rows are missing"):
+        play()
+
+
+def test_a_recording_is_complete_although_the_control_process_was_killed(tmp_path, pendulum):
+    code = """
+        import os, signal, sys, time
+        from pathlib import Path
+        import numpy as np
+        from sim2real.deploy.link import Measurement
+        from sim2real.deploy.recorder import Recorder
+        from sim2real.shipped import find_robot
+
+        with Recorder(Path(sys.argv[1]), find_robot("pendulum")) as recorder:
+            for i in range(300):
+                row = Measurement(seq=i, stamp=i, received=0, position=np.zeros(1),
+                                  velocity=np.zeros(1))
+                recorder.record(i, 3, row, np.zeros(1))
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    path = tmp_path / "run.mcap"
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code), str(path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    end = time.monotonic() + 10.0
+    while not path.read_bytes().endswith(b"MCAP0\r\n"):  # the writer finishes by itself
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert len(read_recording(path)[0].time) == 300
+
+
+def test_a_run_is_recorded(tmp_path, rig, pendulum, fakes):
+    clock, link = rig
+    source = fakes[2](lambda i: [0.001 * i])
+    with Recorder(tmp_path / "run.mcap", pendulum, origin=source.origin) as recorder:
+        summary = run(source, link, pendulum, seconds=1.0, recorder=recorder, clock=clock)
+    trajectory, metadata = read_recording(tmp_path / "run.mcap")
+    assert summary.dropped_rows == recorder.dropped == 0
+    assert metadata["origin"] == {"kind": "fake"}
+    assert trajectory.rate == pytest.approx(100.0)
+    np.testing.assert_array_equal(trajectory.command[:, 0], 0.001 * np.arange(100))

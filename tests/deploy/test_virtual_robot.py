@@ -1,0 +1,170 @@
+import contextlib
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+
+from sim2real.deploy.excitation import Excitation
+from sim2real.deploy.loop import run
+from sim2real.deploy.recorder import Recorder
+from sim2real.deploy.recording import read_recording
+from sim2real.deploy.udp import UdpLink
+from sim2real.deploy.udp_robot import UdpRobot
+from sim2real.errors import LinkError, RobotError
+
+pytest.importorskip("mujoco")
+
+SERVER = """
+    import dataclasses
+    from sim2real.deploy.udp_robot import UdpRobot
+    from sim2real.shipped import find_robot
+    from sim2real.sim.mujoco_batch import MujocoSimulator
+    from sim2real.sim.virtual_robot import serve
+
+    robot = dataclasses.replace(find_robot("pendulum"), control_hz=250)
+    simulator = MujocoSimulator(robot, 1)
+    simulator.sensors.velocity_noise[...] = 0.02
+    with UdpRobot(robot, "127.0.0.1:0") as side:
+        print(side.address, flush=True)
+        serve(simulator, side, seed=3)
+"""
+CLIENT = """
+    import sys, time
+    import numpy as np
+    from sim2real.deploy.udp import UdpLink
+    from sim2real.shipped import find_robot
+
+    link = UdpLink(find_robot("pendulum"), sys.argv[1])
+    link.open()
+    while True:
+        link.read()
+        link.write(np.array([1.9]), 0.3)
+        print("writing", flush=True)
+        time.sleep(0.01)
+"""
+
+
+@contextlib.contextmanager
+def process(code, *arguments):
+    command = [sys.executable, "-c", textwrap.dedent(code), *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            yield child, child.stdout.readline().strip()
+        finally:
+            child.terminate()
+
+
+def test_an_excitation_is_played_on_a_robot_in_another_process_and_recorded(tmp_path, pendulum):
+    path = tmp_path / "run.mcap"
+    source = Excitation(pendulum, seconds=3.0, band=(0.5, 1.5))
+    with process(SERVER) as (server, address):
+        with UdpLink(pendulum, address) as link, Recorder(path, pendulum) as recorder:
+            link.reset()
+            summary = run(source, link, pendulum, seconds=3.0, recorder=recorder, lease=1.0)
+        server.terminate()
+        assert server.wait(10) == 0  # SIGTERM stops it cleanly
+    trajectory, _ = read_recording(path)
+    assert summary.ended == "done", summary
+    assert len(trajectory.time) > 0.5 * 300
+    assert np.abs(trajectory.position).max() > 0.3
+    # stamps are the simulation's: the recorded velocity is that of the recorded positions
+    seconds, position = trajectory.seconds, trajectory.position[:, 0]
+    slope = np.diff(position) / np.diff(seconds)
+    middle = 0.5 * (trajectory.velocity[1:, 0] + trajectory.velocity[:-1, 0])
+    assert np.median(np.abs(slope - middle)) < 0.1
+
+
+def test_a_robot_whose_client_is_killed_damps(pendulum):
+    with process(SERVER) as (_, address), process(CLIENT, address) as (client, _):
+        for _ in range(30):
+            assert client.stdout.readline() == "writing\n"
+        os.kill(client.pid, signal.SIGKILL)
+        client.wait()
+        link = UdpLink(pendulum, address)
+        end = time.monotonic() + 10.0
+        while True:  # the robot is free again half a second after the client's last word
+            try:
+                link.open()
+                break
+            except LinkError:
+                assert time.monotonic() < end
+        with link:
+            while True:  # damped it comes to rest hanging: 1.9 Nm would hold it at 0.7 rad
+                now = link.read()
+                if abs(now.position[0]) < 0.2 and abs(now.velocity[0]) < 0.1:
+                    break
+                assert time.monotonic() < end
+                time.sleep(0.01)
+
+
+def test_a_robot_can_be_driven_again_after_a_pause_over_the_same_link(pendulum):
+    source = Excitation(pendulum, seconds=1.0, band=(0.5, 1.5))
+    with process(SERVER) as (_, address), UdpLink(pendulum, address) as link:
+        for _ in range(2):
+            assert run(source, link, pendulum, seconds=0.3, lease=1.0).ended == "done"
+            time.sleep(0.7)  # longer than a silent client holds the robot
+
+
+def drive(simulator, side, seconds, **changes):
+    from sim2real.sim.virtual_robot import serve
+
+    serve(simulator, side, seconds=seconds, realtime=False, **changes)
+    return simulator.position.copy(), simulator.velocity.copy()
+
+
+def test_a_virtual_robot_alone_damps_at_its_home(pendulum):
+    from sim2real.sim.mujoco_batch import MujocoSimulator
+
+    started = []
+
+    class Side:
+        reset_requested = False
+
+        def exchange(self, now, position, velocity):
+            started.append((now, position[0], velocity[0]))
+            return np.zeros(1)
+
+    drive(MujocoSimulator(pendulum, 1), Side(), 0.5)
+    stamps = np.array([now for now, *_ in started])
+    assert len(stamps) == 50
+    assert started[0][1:] == (0.0, 0.0)
+    assert set(np.diff(stamps)) == {10_000_000}
+
+
+def test_the_sensors_of_a_virtual_robot_are_noisy_as_they_say_and_by_seed(pendulum):
+    from sim2real.sim.mujoco_batch import MujocoSimulator
+
+    def measured(seed):
+        rows = []
+
+        class Side:
+            reset_requested = False
+
+            def exchange(self, now, position, velocity):
+                rows.append([position[0], velocity[0]])
+                return np.zeros(1)
+
+        simulator = MujocoSimulator(pendulum, 1)
+        simulator.sensors.position_noise[...] = 0.01
+        simulator.sensors.velocity_bias[...] = 0.5
+        drive(simulator, Side(), 10.0, seed=seed)
+        return np.array(rows)
+
+    first = measured(1)
+    assert first[:, 0].std() == pytest.approx(0.01, rel=0.1)
+    np.testing.assert_allclose(first[:, 1], 0.5)
+    np.testing.assert_array_equal(first, measured(1))
+    assert np.abs(first - measured(2)).max() > 0.01
+
+
+def test_more_than_one_simulation_is_no_robot(pendulum):
+    from sim2real.sim.mujoco_batch import MujocoSimulator
+
+    with UdpRobot(pendulum, "127.0.0.1:0") as side, pytest.raises(RobotError, match="2 are given"):
+        drive(MujocoSimulator(dataclasses.replace(pendulum), 2), side, 0.1)
