@@ -1,3 +1,3 @@
-"""sim2real: train in randomized simulation, calibrate from real logs, deploy exported controllers."""
+"""Train in randomized simulation, calibrate from real logs, deploy exported controllers."""
 
 __version__ = "0.1.0"

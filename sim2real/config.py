@@ -94,7 +94,7 @@ def _required(field: dataclasses.Field[Any]) -> bool:
     return field.init and not has_default and field.default_factory is dataclasses.MISSING
 
 
-def _convert(hint: Any, value: Any, where: str) -> Any:
+def _convert(hint: Any, value: Any, where: str) -> Any:  # noqa: PLR0911 - one line a kind of type
     """Return `value` as the type `hint` asks, or raise ConfigError."""
     origin, arguments = get_origin(hint), get_args(hint)
     if hint is Any:

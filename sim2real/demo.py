@@ -1,4 +1,4 @@
-"""The whole loop on a pendulum: nothing but calls of the other verbs, each of which one can type."""
+"""The whole loop on a pendulum: nothing but calls of the other verbs, as one would type them."""
 
 import json
 import shlex

@@ -8,7 +8,7 @@ Sim2RealError
 ├── CalibrationError  a log that cannot tell what was asked of it
 ├── ControllerError   an exported controller
 ├── LinkError         the connection to a robot
-└── MissingExtra      an optional dependency
+└── MissingExtraError an optional dependency
 """
 
 import difflib
@@ -47,7 +47,7 @@ class LinkError(Sim2RealError):
     """The robot at the other end of a link does not answer as it should."""
 
 
-class MissingExtra(Sim2RealError):
+class MissingExtraError(Sim2RealError):
     """A dependency that this function needs is not installed."""
 
     def __init__(self, package: str, extra: str):

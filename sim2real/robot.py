@@ -38,7 +38,7 @@ class Joint:
     """One joint and how it is driven."""
 
     mode: Literal["torque", "position", "passive"]
-    """`torque`: commands in Nm. `position`: commands in rad to a servo. `passive`: measured only."""
+    """`torque`: commands in Nm; `position`: in rad, to a servo; `passive`: measured only."""
     limits: Limits | None = None
     kp: float = 0.0
     """Stiffness of the servo [Nm/rad], position mode."""
@@ -81,7 +81,7 @@ class Robot:
     """Rate of the simulated physics; the model's own if not given."""
     tip: str | None = None
     """The site that tasks move: a fingertip."""
-    randomize: dict[str, dict[str, Any]] = field(default_factory=dict)
+    randomize: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     """Dynamics parameter → how it differs between simulator and robots."""
     description: str = ""
     name: str = ""

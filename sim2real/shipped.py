@@ -1,4 +1,4 @@
-"""Where the files about a lab are: in a checkout at the top level, in a wheel inside the package."""
+"""Where the files about a lab are: at the top of a checkout, or inside the installed package."""
 
 from pathlib import Path
 from typing import Literal

@@ -73,8 +73,7 @@ class Weighting:
         root = np.linalg.cholesky(covariance + 1e-18 * np.eye(covariance.shape[-1]))
         J = residual.start_jacobian(z, self.offset)
         basis, s, Vt = np.linalg.svd(J @ root / self.noise, full_matrices=False)
-        step: Array = root @ Vt.transpose(0, 2, 1)
-        return J, basis, s, step
+        return J, basis, s, (root @ Vt.transpose(0, 2, 1)).astype(np.float64)
 
     def rescaled(self, residual: Residual, z: Array) -> "Weighting":
         """Return the weighting with noise, correlation and outliers as seen at z (p,)."""

@@ -97,10 +97,13 @@ def _cut_log(
     dropped: Counter[str],
 ) -> list[dict[str, Array | float]]:
     time, position = log.seconds, _unwrapped(log.position, grid.hinge)
+    still = max(recipe.windows.min_motion, 8.0 * float(_white_noise(position).max()))
     rows, states = [], []
     for first in _starts(time, recipe.windows, seconds):
         part = slice(*np.searchsorted(time, [time[first], time[first] + seconds + _STAMP_SLACK]))
         reason = _reason_to_drop(log, position, part, recipe, grid.hinge)
+        if not reason and np.ptp(position[part], axis=0).max() < still:
+            reason = "at rest"
         if reason:
             dropped[reason] += 1
             continue
@@ -134,8 +137,6 @@ def _reason_to_drop(
         column = log.joints.index(joint)
         if _enters(position[part, column], stretches, bool(hinge[column])):
             return f"enters a stretch that {joint} avoids"
-    if np.ptp(position[part], axis=0).max() < recipe.windows.min_motion:
-        return "at rest"
     return ""
 
 
@@ -173,6 +174,12 @@ def _row(
 
 def _unwrapped(position: Array, hinge: NDArray[np.bool_]) -> Array:
     return np.where(hinge, np.unwrap(position, axis=0), position)
+
+
+def _white_noise(position: Array) -> Array:
+    """Return a robust standard deviation of the noise from third differences, (njoint,)."""
+    size = np.median(np.abs(np.diff(position, 3, axis=0)), axis=0) if len(position) > 3 else 0.0
+    return np.atleast_1d(size / (0.6745 * np.sqrt(20.0)))
 
 
 def _quantization(position: Array) -> Array:

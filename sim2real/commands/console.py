@@ -16,14 +16,12 @@ console = Console(highlight=False)
 
 def options(cls: type[T], arguments: Sequence[str], default: T | None = None) -> T:
     """Return `cls` from command-line arguments; exits with help or a message about a wrong one."""
-    verb = cls.__name__.lower()
-    given = {} if default is None else {"default": default}
     return tyro.cli(
         cls,
-        prog=f"sim2real {verb}",
+        prog=f"sim2real {cls.__name__.lower()}",
         args=list(arguments),
+        default=tyro.MISSING_NONPROP if default is None else default,  # type: ignore[arg-type]
         config=(tyro.conf.FlagCreatePairsOff,),
-        **given,
     )
 
 

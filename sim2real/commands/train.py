@@ -67,7 +67,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def find_job(target: str) -> Job:
-    """Return the job of a TOML file, a run's folder, or a robot: its launch file or the defaults."""
+    """Return the job of a TOML file or a run; a robot's launch file, or the defaults."""
     path = Path(target).expanduser()
     if path.suffix == ".toml":
         return config.load(Job, path)

@@ -21,7 +21,7 @@ class RslRlEnv(VecEnv):
         self.max_episode_length = env.max_steps
         self.episode_length_buf = torch.from_numpy(env.steps)  # the same memory
         self.device = "cpu"
-        self.cfg: dict[str, Any] = {}
+        self.cfg = {}
         self.observation, _ = env.reset()
 
     def get_observations(self) -> TensorDict:

@@ -1,6 +1,5 @@
 """The environment as stable-baselines3 sees it."""
 
-from collections.abc import Sequence
 from typing import Any, final
 
 import numpy as np
@@ -62,6 +61,6 @@ class StableBaselines3Env(VecEnv):
         """Refuse: the environments are one object."""
         raise NotImplementedError(f"call {method_name} on the RobotVectorEnv itself")
 
-    def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> Sequence[bool]:
+    def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
         """Return False for every environment."""
         return [False for _ in self._get_indices(indices)]

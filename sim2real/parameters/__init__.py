@@ -1,1 +1,1 @@
-"""Dynamics parameters: their names, their distributions and the keyed randomness that draws them."""
+"""Dynamics parameters: names, distributions, and the keyed randomness that draws them."""

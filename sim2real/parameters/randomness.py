@@ -19,7 +19,8 @@ _MASK = 0xFFFFFFFFFFFFFFFF
 def uniform(seed: int, term: str, *counters: ArrayLike, size: int) -> NDArray[np.float64]:
     """Return `size` numbers in (0, 1) for each row of `counters` (integers (n,)): (n, size)."""
     # 52 bits and a half: never 0, never 1, exactly representable
-    return ((_bits(seed, term, counters, size) >> np.uint64(12)) + 0.5) * 2.0**-52
+    bits = _bits(seed, term, counters, size) >> np.uint64(12)
+    return (bits.astype(np.float64) + 0.5) * 2.0**-52
 
 
 def normal(seed: int, term: str, *counters: ArrayLike, size: int) -> NDArray[np.float64]:

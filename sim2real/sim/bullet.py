@@ -26,42 +26,16 @@ from sim2real.sim.sensors import Sensors
 from sim2real.sim.simulator import Array, Ids, Simulator
 
 _ABSURD = 1e6
-_READ = [
-    "body_pos",
-    "body_quat",
-    "body_ipos",
-    "body_iquat",
-    "body_mass",
-    "body_inertia",
-    "body_gravcomp",
-    "jnt_axis",
-    "jnt_pos",
-    "jnt_range",
-    "jnt_limited",
-    "jnt_stiffness",
-    "jnt_actfrcrange",
-    "dof_armature",
-    "dof_damping",
-    "dof_frictionloss",
-    "qpos0",
-    "qpos_spring",
-    "geom_type",
-    "geom_size",
-    "geom_pos",
-    "geom_quat",
-    "geom_friction",
-    "geom_contype",
-    "geom_conaffinity",
-    "geom_condim",
-    "geom_priority",
-    "actuator_gainprm",
-    "actuator_biasprm",
-    "actuator_gear",
-    "actuator_delay",
-    "actuator_ctrlrange",
-    "actuator_forcerange",
-]
-_READ_OPTIONS = ["gravity", "timestep", "disableflags", "density", "viscosity"]
+_FIELDS = (
+    *("body_pos", "body_quat", "body_ipos", "body_iquat", "body_mass", "body_inertia"),
+    *("body_gravcomp", "jnt_axis", "jnt_pos", "jnt_range", "jnt_limited", "jnt_stiffness"),
+    *("jnt_actfrcrange", "dof_armature", "dof_damping", "dof_frictionloss", "qpos0"),
+    *("qpos_spring", "geom_type", "geom_size", "geom_pos", "geom_quat", "geom_friction"),
+    *("geom_contype", "geom_conaffinity", "geom_condim", "geom_priority"),
+    *("actuator_gainprm", "actuator_biasprm", "actuator_gear", "actuator_delay"),
+    *("actuator_ctrlrange", "actuator_forcerange"),
+)
+_OPTIONS = ("gravity", "timestep", "disableflags", "density", "viscosity")
 
 
 @final
@@ -144,6 +118,7 @@ class BulletSimulator(Simulator):
         self._diverged[...] = False
         command = np.broadcast_to(command, self._rest.shape)
         self._give_up(~(_sound(self._state) & _sound(command[..., None])))
+        command = np.where(self._diverged[:, None], self._rest, command)
         for _ in range(self._substeps):
             position = self._state[..., 0] + self._offset
             force, rotor = self._drives.push(position, self._state[..., 1], command)
@@ -188,10 +163,10 @@ class BulletSimulator(Simulator):
 
 def _sound(state: Array) -> NDArray[np.bool_]:
     # NaN compares as false
-    return (np.abs(state) < _ABSURD).all(axis=(-2, -1))
+    return np.all(np.abs(state) < _ABSURD, axis=(-2, -1))
 
 
 def _fingerprint(model: mujoco.MjModel) -> bytes:
-    parts = [getattr(model, name) for name in _READ]
-    parts += [np.asarray(getattr(model.opt, name)) for name in _READ_OPTIONS]
+    parts = [getattr(model, name) for name in _FIELDS]
+    parts += [np.asarray(getattr(model.opt, name)) for name in _OPTIONS]
     return b"".join(part.tobytes() for part in parts)

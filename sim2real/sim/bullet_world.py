@@ -7,19 +7,15 @@ The traps of PyBullet that this file keeps clear of:
 - the default solver leaves errors of 1e-3 in coupled joints; Dantzig's is exact.
 """
 
-import contextlib
-import ctypes
-import os
-import sys
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, final
 
 import mujoco
 import numpy as np
 
-from sim2real.errors import MissingExtra
 from sim2real.sim.bullet_contacts import Contacts, Friction, hull_points
+from sim2real.sim.bullet_import import load_pybullet, silence
 from sim2real.sim.bullet_tree import Link, Tree
 from sim2real.sim.simulator import Array
 
@@ -33,8 +29,8 @@ class World:
     """One robot under gravity; its joints in the model's order, 0 where MuJoCo has `qpos0`."""
 
     def __init__(self) -> None:
-        with _silence():
-            self._bullet = _load()
+        self._bullet = load_pybullet()
+        with silence():
             self._client = self._bullet.connect(self._bullet.DIRECT)
         self.close = weakref.finalize(self, self._bullet.disconnect, self._client)
         """Free the client's memory (28 MB); the world is of no use afterwards."""
@@ -103,7 +99,7 @@ class World:
     def _start(self, model: mujoco.MjModel) -> None:
         off = model.opt.disableflags & mujoco.mjtDisableBit.mjDSBL_GRAVITY.value
         gravity = np.zeros(3) if off else model.opt.gravity
-        with _silence():
+        with silence():
             self._call("resetSimulation")
             self._call(
                 "setPhysicsEngineParameter",
@@ -268,28 +264,3 @@ def _quaternion(matrix: Array) -> Array:
     quaternion = np.empty(4)
     mujoco.mju_mat2Quat(quaternion, matrix)
     return quaternion
-
-
-def _load() -> Any:
-    try:
-        import pybullet
-    except ModuleNotFoundError:
-        raise MissingExtra("pybullet", "bullet") from None
-    return pybullet
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Hide what pybullet's C code prints: its build time, the name of the solver."""
-    sys.stdout.flush(), sys.stderr.flush()
-    kept = os.dup(1), os.dup(2)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 1), os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        if os.name == "posix":  # what C holds back would come out later
-            ctypes.CDLL(None).fflush(None)
-        for descriptor, copy in enumerate(kept, start=1):
-            os.dup2(copy, descriptor)
-            os.close(copy)

@@ -43,7 +43,8 @@ class MujocoSimulator(Simulator):
         self._tip = None if robot.tip is None else self.model.site(robot.tip).id
         self._stage = _NONE if self._tip is None else _VEL
         if self._tip is not None:
-            self.fields.bind("site_xpos"), self.fields.bind("site_xmat")
+            self.fields.bind("site_xpos")
+            self.fields.bind("site_xmat")
 
     @property
     def position(self) -> Array:  # noqa: D102

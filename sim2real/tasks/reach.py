@@ -77,7 +77,7 @@ class Reach(Task):
         return 1.0 - 2.0 * distance - 0.2 * angle + near - self._options.effort_weight * effort
 
     def terminated(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
-        return ~np.isfinite(state.position).all(axis=1)
+        return ~np.logical_and.reduce(np.isfinite(state.position), axis=1)
 
     def success(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
         distance, angle = self.error(state)

@@ -72,7 +72,8 @@ class Run(Task):
     def success(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
         position = state.position[:, self._healthy]
         # a NaN fails both comparisons, so it counts as fallen
-        return ((position >= self._range[:, 0]) & (position <= self._range[:, 1])).all(axis=1)
+        within = (position >= self._range[:, 0]) & (position <= self._range[:, 1])
+        return np.logical_and.reduce(within, axis=1)
 
     def start(self, u: Array) -> tuple[Array, Array]:  # noqa: D102
         noise = self._options.start_noise * (2.0 * u - 1.0)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from sim2real.control import resting_command
+from sim2real.errors import MissingExtraError
 from sim2real.robot import Joint, Limits
 from sim2real.shipped import find_robot, robot_names
 from sim2real.sim.bullet import BulletSimulator
@@ -294,3 +295,9 @@ def test_unchanged_reset_builds_nothing(monkeypatch):
         simulator.fields.expand("dof_damping")[1] = 0.3
         simulator.reset(ids, still, still, still)
         assert len(built) == 3
+
+
+def test_without_pybullet_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pybullet", None)
+    with pytest.raises(MissingExtraError, match=r"sim2real\[bullet\]"):
+        BulletSimulator(find_robot("pendulum"), 1)

@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import pytest
+
+from sim2real.calibration.recipe import Recipe
+from sim2real.errors import ConfigError, ParameterError
+from sim2real.shipped import find_robot, folder
+
+MINIMAL = 'robot = "pendulum"\n[parameters]\n"body.bob.mass" = { prior = { scale = [0.5, 2.0] } }\n'
+
+
+def write(folder: Path, text: str) -> Recipe:
+    (folder / "recipe.toml").write_text(text)
+    return Recipe.load(folder)
+
+
+@pytest.mark.parametrize("path", sorted(folder("calibration").glob("*/recipe.toml")), ids=str)
+def test_every_shipped_recipe_loads_and_its_robot_exists(path: Path):
+    recipe = Recipe.load(path.parent)
+    robot = find_robot(recipe.robot)
+    assert set(recipe.avoid) <= set(robot.joints)
+
+
+def test_a_recipe_needs_little(tmp_path: Path):
+    recipe = write(tmp_path, MINIMAL)
+    assert recipe.priors["body.bob.mass"].bounds(0.5) == (0.25, 1.0)
+    assert recipe.commands == "sent"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('robot = "p"\n[parameters]\n', "name at least one parameter"),
+        (MINIMAL.replace("scale", "times"), "unknown operation 'times'"),
+        (MINIMAL.replace("body.bob.mass", "mass"), "is not a parameter name"),
+        (MINIMAL + "[windows]\nlength = 1.0\n", "unknown key 'length'"),
+        (MINIMAL + "[windows]\nseconds = 0.0\n", "seconds = 0.0 must be above 0"),
+        (MINIMAL + '[columns]\ntime = { column = "t", unit = "sec" }\njoints = {}\n', "unit 'sec'"),
+        (MINIMAL + '[columns]\ntime = { column = "t" }\njoints = {}\n', "'unit' is missing"),
+        (MINIMAL + '[columns]\ntime = { column = "t", unit = "rad" }\njoints = {}\n', "of time"),
+        (MINIMAL.replace("} }", "}, bounds = [2, 1] }"), r"must be \[low, high\]"),
+    ],
+)
+def test_a_wrong_recipe_is_refused_with_the_reason(tmp_path: Path, text: str, message: str):
+    with pytest.raises((ConfigError, ParameterError), match=message):
+        write(tmp_path, text)
+
+
+def test_globs_choose_the_logs_and_a_fitted_log_is_never_held_out(tmp_path: Path):
+    recipe = write(tmp_path, MINIMAL + '[logs]\nfit = ["a*.csv"]\nheld_out = ["*.csv"]\n')
+    for name in ("a1.csv", "a2.csv", "b.csv"):
+        (tmp_path / name).touch()
+    assert [path.name for path in recipe.fit_files(tmp_path)] == ["a1.csv", "a2.csv"]
+    assert [path.name for path in recipe.held_out_files(tmp_path)] == ["b.csv"]
+
+
+def test_a_glob_without_a_match_names_the_files_that_are_there(tmp_path: Path):
+    recipe = write(tmp_path, MINIMAL + '[logs]\nfit = ["swing.csv"]\n')
+    (tmp_path / "swings.csv").touch()
+    with pytest.raises(ConfigError, match=r"did you mean 'swings.csv'"):
+        recipe.fit_files(tmp_path)
