@@ -1,6 +1,5 @@
 """`sim2real calibrate`: estimate dynamics parameters from recorded logs."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,18 +84,23 @@ def _logs(chosen: Calibrate, recipe: Recipe) -> tuple[list[Path], list[Path]]:
 
 
 def _show(result: Calibration) -> None:
-    table = Table("parameter", "nominal", "estimate", "95 % interval", "verdict", box=None)
+    table = Table("parameter", "nominal", "estimate", "95 % interval", "", box=None)
     for row in result.estimates:
         interval = f"{row.interval[0]:.4g} to {row.interval[1]:.4g}"
-        table.add_row(row.name, f"{row.nominal:.4g}", f"{row.value:.4g}", interval, row.verdict)
+        verdict = row.verdict if row.identified else "not identified"
+        table.add_row(row.name, f"{row.nominal:.4g}", f"{row.value:.4g}", interval, verdict)
     console.print(table)
-    errors = Table("prediction over", "windows", "nominal", "calibrated", "", box=None)
+    for row in result.estimates:
+        if not row.identified:
+            console.print(f"{row.name}: {row.verdict.removeprefix('not identified: ')}")
+    errors = Table("open-loop error", "windows", "nominal", "calibrated", "", box=None)
     for kind, rows in (("fitted logs", result.fitted), ("held-out logs", result.held_out)):
         for row in rows:
-            cells = (f"{row.nominal:.4f}", f"{row.calibrated:.4f}", f"RMSE [rad], {kind}")
-            errors.add_row(f"{row.seconds:g} s", str(row.windows), *cells)
+            cells = (f"{row.nominal:.4f} rad", f"{row.calibrated:.4f} rad", kind)
+            errors.add_row(f"RMSE after {row.seconds:g} s", str(row.windows), *cells)
     console.print(errors)
-    dropped = json.dumps(result.dropped) if result.dropped else "none"
+    dropped = ", ".join(f"{count} {reason}" for reason, count in result.dropped.items())
     console.print(
-        f"{result.windows} windows fitted in {result.fit_seconds:.1f} s; left out: {dropped}"
+        f"{result.windows} windows fitted in {result.fit_seconds:.1f} s"
+        + (f"; left out: {dropped}" if dropped else "")
     )

@@ -25,7 +25,7 @@ class Demo:
     """Where results go; runs/demo if not given."""
     seed: int = 0
     """Of the training; and of the virtual robot's hidden parameters."""
-    steps: int = 2_500_000
+    steps: int = 2_000_000
     """Control steps of each training."""
     episodes: int = 3
     """On the robot, for each policy."""

@@ -60,19 +60,26 @@ def main(arguments: Sequence[str]) -> None:
     simulator = _simulator(dataclasses.replace(robot, control_hz=chosen.rate), chosen.engine)
     planted = _plant(simulator, chosen)
     with UdpRobot(robot, chosen.address) as side:
-        if chosen.truth is not None:
-            _write_truth(chosen.truth, chosen, planted)
+        _write_truth(chosen, planted, side.latency)
         console.print(f"{robot.name} listens at {side.address} (stop with Ctrl-C)")
         noise = integer_seed(chosen.seed, "virtual robot's sensors")
         serve(simulator, side, seconds=chosen.seconds, seed=noise)
+        _write_truth(chosen, planted, side.latency)
 
 
-def _write_truth(path: Path, chosen: Robot, planted: dict[str, float]) -> None:
-    # a command that answers a measurement is read in the robot's next turn
-    turn = 1.0 / chosen.rate
-    true = {name: value + turn * name.endswith(".delay") for name, value in planted.items()}
-    facts = {"engine": chosen.engine, "seed": chosen.seed, "planted": planted, "parameters": true}
-    config.write_atomically(path, json.dumps(facts, indent=2).encode())
+def _write_truth(chosen: Robot, planted: dict[str, float], latency: float) -> None:
+    """Write the parameters as a client meets them: a delay is the actuator's and the link's."""
+    if chosen.truth is None:
+        return
+    true = {name: value + latency * name.endswith(".delay") for name, value in planted.items()}
+    facts = {
+        "engine": chosen.engine,
+        "seed": chosen.seed,
+        "planted": planted,
+        "link_latency": latency,
+        "parameters": true,
+    }
+    config.write_atomically(chosen.truth, json.dumps(facts, indent=2).encode())
 
 
 def _simulator(robot: RobotDescription, engine: str) -> Simulator:

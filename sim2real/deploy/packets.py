@@ -23,7 +23,7 @@ MAGIC, VERSION = b"S2RL", 1
 DEFAULT_ADDRESS = "127.0.0.1:9870"
 LARGEST = 65507
 
-_HEADER = struct.Struct("<4sBBH8sIIQq")
+_HEADER = struct.Struct("<4sBBH8sIIQqq")
 _CRC = struct.Struct("<I")
 
 
@@ -52,6 +52,8 @@ class Packet:
     """How often the robot has been reset."""
     seq: int
     time: int = 0
+    answers: int = 0
+    """Stamp of the measurement that a command answers."""
     values: tuple[float, ...] = ()
 
     def encode(self) -> bytes:
@@ -59,7 +61,7 @@ class Packet:
         count = len(self.values)
         head = _HEADER.pack(
             MAGIC, VERSION, self.kind, count, self.robot, self.session, self.episode, self.seq,
-            self.time,
+            self.time, self.answers,
         )  # fmt: skip
         body = head + struct.pack(f"<{count}d", *self.values)
         return body + _CRC.pack(zlib.crc32(body))
@@ -72,7 +74,7 @@ class Packet:
         body, crc = data[: -_CRC.size], data[-_CRC.size :]
         if _CRC.unpack(crc)[0] != zlib.crc32(body):
             return None
-        _, _, kind, count, robot, session, episode, seq, time = _HEADER.unpack_from(body)
+        _, _, kind, count, robot, session, episode, seq, time, answers = _HEADER.unpack_from(body)
         if len(body) != _HEADER.size + 8 * count or kind not in set(Kind):
             return None
         values = struct.unpack_from(f"<{count}d", body, _HEADER.size)
@@ -80,7 +82,7 @@ class Packet:
             return None
         return cls(
             kind=Kind(kind), robot=robot, session=session, episode=episode, seq=seq, time=time,
-            values=values,
+            answers=answers, values=values,
         )  # fmt: skip
 
 

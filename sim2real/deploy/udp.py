@@ -76,7 +76,7 @@ class UdpLink(Link):
                 f" {', '.join(self.robot.driven)}"
             )
         until = self._latest.stamp + round(valid_for * 1e9)
-        self._send(Kind.COMMAND, until, tuple(command.tolist()))
+        self._send(Kind.COMMAND, until, tuple(command.tolist()), answers=self._latest.stamp)
 
     def damp(self) -> None:  # noqa: D102
         with contextlib.suppress(LinkError):
@@ -111,14 +111,16 @@ class UdpLink(Link):
                 time.sleep(0.001)
         return False
 
-    def _send(self, kind: Kind, until: int = 0, values: tuple[float, ...] = ()) -> None:
+    def _send(
+        self, kind: Kind, until: int = 0, values: tuple[float, ...] = (), answers: int = 0
+    ) -> None:
         if self._socket is None:
             return
         self._seq += 1
         self._sent = time.monotonic_ns()
         packet = Packet(
             kind=kind, robot=self._id, session=self._session, episode=self._episode, seq=self._seq,
-            time=until, values=values,
+            time=until, answers=answers, values=values,
         )  # fmt: skip
         try:
             self._socket.send(packet.encode())

@@ -37,6 +37,7 @@ class UdpRobot:
         self._seq = self._episode = 0
         self._command: Array | None = None
         self._until = 0
+        self._latencies = (0, 0)
         # damps where the robot rests until its encoders have said where it is
         self._position = np.array([joint.home for joint in robot.joints.values()])
         self._velocity = np.zeros(len(robot.joints))
@@ -51,6 +52,12 @@ class UdpRobot:
     def damping(self) -> bool:
         """Whether no command is held."""
         return self._command is None
+
+    @property
+    def latency(self) -> float:
+        """Mean time from a measurement to the turn that takes its answer [s]; 0 before any."""
+        total, count = self._latencies
+        return total * 1e-9 / max(count, 1)
 
     def open(self) -> None:
         """Listen; raises LinkError if the address is not free."""
@@ -135,6 +142,8 @@ class UdpRobot:
         if packet.kind == Kind.COMMAND and len(packet.values) == self._ncommand:
             self._command = np.array(packet.values)
             self._until = min(packet.time, now + _LONGEST)
+            total, count = self._latencies
+            self._latencies = (total + now - packet.answers, count + 1)
         elif packet.kind == Kind.DAMP:
             self._command = None
         elif packet.kind == Kind.RESET and packet.episode == self._episode:

@@ -17,7 +17,7 @@ COLOURS = ("#d97706", "#2563eb", "#059669", "#9333ea")
 _TRUTH, _NOMINAL = "#111827", "#9ca3af"
 _STYLE: dict[str, Any] = {
     "font.family": "sans-serif", "font.size": 10, "axes.spines.top": False,
-    "axes.spines.right": False, "axes.edgecolor": "#9ca3af", "axes.labelcolor": "#374151",
+    "axes.spines.right": False, "axes.axisbelow": True, "axes.edgecolor": "#9ca3af", "axes.labelcolor": "#374151",
     "xtick.color": "#6b7280", "ytick.color": "#6b7280", "axes.grid": True,
     "grid.color": "#e5e7eb", "legend.frameon": False, "svg.fonttype": "none",
     "svg.hashsalt": "sim2real",
@@ -69,7 +69,7 @@ def signals(results: Results, joint: int = 0) -> str:
         top.set_ylabel("position [rad]")
         middle.set_ylabel("velocity [rad/s]")
         bottom.set(ylabel="command", xlabel="time [s]")
-        top.legend(loc="upper left", ncols=2)
+        figure.legend(loc="outside upper left", ncols=4)
     return image[0]
 
 

@@ -311,3 +311,14 @@ def test_clocks_that_drift_apart_are_followed():
         now = NOW + 10 * MS * i
         age.append(now - clock.local(round(10 * MS * i * (1 - 2e-4)), now))
     assert max(age) < 1 * MS
+
+
+def test_the_robots_side_knows_how_long_a_measurement_waits_for_its_answer(wire):
+    assert wire.side.latency == 0.0
+    wire.send(Kind.HELLO, 1)
+    wire.turn()
+    wire.send(Kind.COMMAND, 2, 1.5, answers=NOW - 2 * MS)
+    wire.turn()
+    wire.send(Kind.COMMAND, 3, 1.5, answers=NOW - 4 * MS)
+    wire.turn()
+    assert wire.side.latency == pytest.approx(3e-3)
