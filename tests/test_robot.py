@@ -70,8 +70,9 @@ def test_a_folder_without_robot_toml_is_refused(tmp_path):
 
 
 def test_a_model_in_a_package_that_is_not_installed_is_refused(tmp_path):
+    elsewhere = robot(tmp_path, GOOD.replace("arm.xml", "package:no_such_package/arm.xml"))
     with pytest.raises(RobotError, match="not installed"):
-        robot(tmp_path, GOOD.replace("arm.xml", "package:no_such_package/arm.xml"))
+        _ = elsewhere.model_path
 
 
 def test_all_these_errors_are_caught_as_one():

@@ -40,12 +40,12 @@ class Simulator(ABC):
     @property
     @abstractmethod
     def position(self) -> Array:
-        """True joint positions (nsim, njoint)."""
+        """True joint positions (nsim, njoint); copy what must outlive the next step."""
 
     @property
     @abstractmethod
     def velocity(self) -> Array:
-        """True joint velocities (nsim, njoint)."""
+        """True joint velocities (nsim, njoint); copy what must outlive the next step."""
 
     @property
     @abstractmethod

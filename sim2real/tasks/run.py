@@ -29,6 +29,9 @@ class RunOptions:
     alive_bonus: float = 1.0
     effort_weight: float = 0.001
     start_noise: float = 0.005
+    hold_seconds: float = 1.0
+    min_speed: float = 0.5
+    """A robot that goes forward at least this fast runs [m/s]."""
 
 
 @final
@@ -40,7 +43,8 @@ class Run(Task):
         for name in (options.forward, *options.healthy):
             if name not in names:
                 raise ConfigError(f"task run: no joint {name!r}{known(name, names)}")
-        self.episode_seconds = self.hold_seconds = options.episode_seconds
+        self.episode_seconds = options.episode_seconds
+        self.hold_seconds = options.hold_seconds
         self._options = options
         self._forward = names.index(options.forward)
         self._seen = [i for i in range(len(names)) if i != self._forward]
@@ -67,15 +71,19 @@ class Run(Task):
         return options.forward_weight * speed + options.alive_bonus - options.effort_weight * effort
 
     def terminated(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
-        return ~self.success(state)
+        return ~self._is_healthy(state)
 
     def success(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
-        position = state.position[:, self._healthy]
-        # a NaN fails both comparisons, so it counts as fallen
-        within = (position >= self._range[:, 0]) & (position <= self._range[:, 1])
-        return np.logical_and.reduce(within, axis=1)
+        fast = state.velocity[:, self._forward] >= self._options.min_speed
+        return self._is_healthy(state) & fast
 
     def start(self, u: Array) -> tuple[Array, Array]:  # noqa: D102
         noise = self._options.start_noise * (2.0 * u - 1.0)
         n = len(self._home)
         return self._home + noise[:, :n], noise[:, n:]
+
+    def _is_healthy(self, state: State) -> NDArray[np.bool_]:
+        position = state.position[:, self._healthy]
+        # a NaN fails both comparisons, so it counts as fallen
+        within = (position >= self._range[:, 0]) & (position <= self._range[:, 1])
+        return np.logical_and.reduce(within, axis=1)

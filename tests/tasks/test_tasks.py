@@ -71,6 +71,8 @@ def test_run_rewards_speed_and_ends_on_a_fall():
     home = np.array([[joint.home for joint in robot.joints.values()]])
     slow, fast = task.reward(state(home, 0.0)), task.reward(state(home, 1.0))
     assert fast > slow
+    assert task.success(state(home, 1.0))[0]
+    assert not task.success(state(home, 0.0))[0]
     fallen = home.copy()
     fallen[0, 1] = 0.5
     assert task.terminated(state(fallen))[0]
