@@ -23,7 +23,7 @@ from sim2real.calibration.recipe import Recipe
 from sim2real.calibration.residual import Residual
 from sim2real.calibration.rollouts import Rollouts, calibration_model, grid_of
 from sim2real.calibration.validation import Prediction, predictions
-from sim2real.calibration.windows import Windows, cut
+from sim2real.calibration.windows import cut
 from sim2real.errors import CalibrationError, known
 from sim2real.parameters.posterior import Posterior
 from sim2real.randomization.parameters import ParameterSet
@@ -115,7 +115,7 @@ def calibrate(
         LogError: a log is damaged or not this robot's.
         CalibrationError: the logs hold nothing to fit.
     """
-    _check_names(robot, recipe)
+    _check(robot, recipe, fit_logs)
     on_progress(f"reading {len(fit_logs) + len(held_out_logs)} logs")
     fitted = [_trajectory(log, recipe, robot) for log in fit_logs]
     held_out = [_trajectory(log, recipe, robot) for log in held_out_logs]
@@ -128,11 +128,12 @@ def calibrate(
     identifiability.require_motion(windows, recipe.windows.seconds)
     on_progress(f"fitting {len(coordinates.names)} parameters to {len(windows)} windows")
     rollouts = Rollouts(robot, model, parameters, nthread=nthread)
-    found = fit(Residual(rollouts, windows, coordinates), seed=seed)
+    residual = Residual(rollouts, windows, coordinates)
+    found = fit(residual, seed=seed)
+    posterior, verdicts = _judge(found, residual)
     seconds = time.monotonic() - begin
     on_progress("predicting fitted and held-out logs")
     values = np.stack([coordinates.nominal, coordinates.values(found.z)])
-    posterior, verdicts = _judge(found, windows, coordinates)
     calibration = Calibration(
         robot=robot.name,
         posterior=posterior,
@@ -151,7 +152,9 @@ def calibrate(
     return replace(calibration, posterior=replace(posterior, origin=_origin(calibration)))
 
 
-def _check_names(robot: Robot, recipe: Recipe) -> None:
+def _check(robot: Robot, recipe: Recipe, fit_logs: Sequence[Log]) -> None:
+    if not fit_logs:
+        raise CalibrationError("no logs to fit: name at least one")
     for joint in recipe.avoid:
         if joint not in robot.joints:
             raise CalibrationError(
@@ -170,10 +173,10 @@ def _trajectory(log: Log, recipe: Recipe, robot: Robot) -> Trajectory:
     return log
 
 
-def _judge(
-    found: Fit, windows: Windows, coordinates: Coordinates
-) -> tuple[Posterior, tuple[str, ...]]:
+def _judge(found: Fit, residual: Residual) -> tuple[Posterior, tuple[str, ...]]:
+    windows, coordinates = residual.windows, residual.coordinates
     within = uncertainty.within_logs(found, windows)
+    within = uncertainty.widened_where_curved(found, residual, within)
     total = uncertainty.capped_at_prior(within + uncertainty.between_logs(found, windows))
     slope = coordinates.slope(found.z)
     posterior = Posterior(

@@ -100,7 +100,8 @@ def _cut_log(
     still = max(recipe.windows.min_motion, 8.0 * float(_white_noise(position).max()))
     rows, states = [], []
     for first in _starts(time, recipe.windows, seconds):
-        part = slice(*np.searchsorted(time, [time[first], time[first] + seconds + _STAMP_SLACK]))
+        end = int(np.searchsorted(time, time[first] + seconds - _STAMP_SLACK))
+        part = slice(int(first), end + 1)  # to the row at the end or beyond, to see a gap there
         reason = _reason_to_drop(log, position, part, recipe, grid.hinge)
         if not reason and np.ptp(position[part], axis=0).max() < still:
             reason = "at rest"

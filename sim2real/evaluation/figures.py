@@ -135,7 +135,7 @@ def _view(low: float, high: float, interval: np.ndarray) -> tuple[float, float]:
 def _figure(width: float, height: float) -> Iterator[tuple[Figure, list[str]]]:
     """Yield a figure, and a list that holds its SVG text afterwards."""
     image: list[str] = []
-    with mpl.rc_context(_STYLE)  # type: ignore[arg-type]:
+    with mpl.rc_context(_STYLE):  # type: ignore[arg-type]
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure, image
         buffer = io.StringIO()

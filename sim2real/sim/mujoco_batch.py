@@ -29,6 +29,7 @@ class MujocoSimulator(Simulator):
     def __init__(
         self, robot: Robot, nsim: int, *, nthread: int = 1, model: mujoco.MjModel | None = None
     ):
+        _keep_warnings_out_of_files()
         self.robot = robot
         self.model = compile_model(robot) if model is None else model
         self.fields = mujoco.batch.Batch(self.model, nsim, nthread)
@@ -111,3 +112,12 @@ def _slice_if_contiguous(index: np.ndarray) -> slice | np.ndarray:
     start = int(index[0])
     contiguous = np.array_equal(index, np.arange(start, start + len(index)))
     return slice(start, start + len(index)) if contiguous else index
+
+
+def _keep_warnings_out_of_files() -> None:
+    """Unless the caller has a handler, MuJoCo writes each blow-up to MUJOCO_LOG.TXT where one is.
+
+    `diverged` tells of them instead.
+    """
+    if mujoco.get_mju_user_warning() is None:
+        mujoco.set_mju_user_warning(lambda message: None)

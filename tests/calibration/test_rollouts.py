@@ -49,8 +49,9 @@ def test_one_rollout_of_many_variants_is_many_rollouts(problem, monkeypatch):
 
 def test_the_jacobian_is_the_slope_of_the_residual_also_for_the_delay(problem):
     residual, _ = problem
-    z, offset = residual.coordinates.z(np.array(list(PLANTED.values()))), np.zeros(
-        (len(residual.windows), 2)
+    z, offset = (
+        residual.coordinates.z(np.array(list(PLANTED.values()))),
+        np.zeros((len(residual.windows), 2)),
     )
     J = residual.jacobian(z, offset)
     for i in range(5):

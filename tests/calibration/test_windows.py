@@ -98,7 +98,7 @@ def test_a_pendulum_at_rest_is_at_rest_however_noisy(recipe):
 
 def test_avoided_stretches_are_modulo_a_turn(recipe):
     turning = trajectory(np.arange(500) * 0.05 - 12.0)
-    windows = cut([turning], recipe("body.bob.mass", windows=Cut(seconds=0.1)), GRID, 0.1)
+    windows = cut([turning], recipe("body.bob.mass", windows=Cut(stride=0.1)), GRID, 0.1)
     angle = np.mod(windows.measured, 2 * np.pi)
     assert len(windows) > 10
     assert not ((angle > 2.34) & (angle < 3.94)).any()

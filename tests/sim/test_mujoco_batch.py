@@ -173,3 +173,12 @@ def test_tip_is_the_site(engine):
 def test_robot_without_a_tip_says_so(engine):
     with pytest.raises(RobotError, match="has no tip"):
         _ = engine(find_robot("hopper"), 1).tip
+
+
+def test_a_blow_up_leaves_no_file_behind(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sim = MujocoSimulator(find_robot("hopper"), 2)
+    sim.fields.bind("qvel")[:] = 1e12
+    sim.step(np.zeros((2, 3)))
+    assert sim.diverged.all()
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,151 @@
+"""Frames a second of randomized simulation: ours, a loop written by hand, EnvPool, gymnasium.
+
+    python benchmarks/throughput.py [--quick]
+
+All step random actions and restart what has ended. Ours and the loop by hand randomize the
+dynamics of every episode and add sensor noise; EnvPool and gymnasium have no randomization.
+Contestants take turns in short stretches; what is quoted are medians, and medians of the ratios
+of neighbouring stretches, because the machine may be busy with other things.
+"""
+
+import argparse
+import importlib.util
+import os
+import sys
+import types
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before numpy: favours gymnasium's many processes
+
+import _result  # noqa: E402
+import gymnasium  # noqa: E402
+import numpy as np  # noqa: E402
+from _by_hand import ByHand  # noqa: E402
+
+from sim2real.envs.vector_env import RobotVectorEnv  # noqa: E402
+from sim2real.robot import Robot  # noqa: E402
+from sim2real.shipped import find_robot  # noqa: E402
+
+NUM_ENVS, THREADS, SEED = 256, 2, 1
+ROBOTS = {"hopper": "Hopper", "half_cheetah": "HalfCheetah"}
+TARGETS = {"by_hand": 0.9, "envpool": 1.0, "async_vector_env": 3.0}
+
+
+def main() -> None:
+    """Run for both robots and write results/throughput.json."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a few stretches: a smoke test")
+    quick = parser.parse_args().quick
+    steps, repetitions = (10, 3) if quick else (50, 40)
+    processes = (2,) if quick else (2, 8)
+    warnings.simplefilter("ignore")  # gymnasium's advice, the model file's old attributes
+    results = {}
+    for robot, name in ROBOTS.items():
+        rates = compare(robot, name, steps, repetitions, processes)
+        results[robot] = summarize(rates)
+        show(robot, results[robot])
+    settings = {
+        "num_envs": NUM_ENVS, "threads": THREADS, "seed": SEED, "steps_a_stretch": steps,
+        "repetitions": repetitions, "targets": TARGETS, "quick": quick,
+        "async_vector_env": f"one process an environment, the faster of {processes} processes;"
+        " shared memory, one numerical thread a process",
+    }  # fmt: skip
+    name = "throughput_quick" if quick else "throughput"
+    print("written:", _result.save(name, settings=settings, results=results))
+
+
+def compare(
+    robot_name: str, name: str, steps: int, repetitions: int, processes: tuple[int, ...]
+) -> dict[str, list[float]]:
+    """Return the frames/s of all contestants on one robot."""
+    robot = load(robot_name)
+    by_hand = ByHand(robot, NUM_ENVS, THREADS, SEED)
+    envs: dict[str, Any] = {
+        "ours": ours(robot, randomized=True),
+        "ours_not_randomized": ours(robot, randomized=False),
+        "by_hand": by_hand,
+        "envpool": envpool(f"{name}-v4"),
+    }
+    contestants = {key: stretch(env, NUM_ENVS, steps) for key, env in envs.items()}
+    for count in processes:
+        envs[f"async_{count}"] = env = async_vector_env(f"{name}-v5", count)
+        # as long a stretch as the others': their frames are made by 256 environments
+        contestants[f"async_{count}"] = stretch(env, count, max(steps * 32 // count, 1))
+    try:
+        return _result.alternate(contestants, repetitions)
+    finally:
+        for env in envs.values():
+            env.close()
+
+
+def load(name: str) -> Robot:
+    """Return a robot of this folder, or a shipped one."""
+    folder = Path(__file__).parent / name
+    return Robot.load(folder) if folder.is_dir() else find_robot(name)
+
+
+def ours(robot: Robot, *, randomized: bool) -> RobotVectorEnv:
+    """Return our environment, with its episodes at random ages: restarts come at any time."""
+    env = RobotVectorEnv(robot, NUM_ENVS, seed=SEED, nthread=THREADS, randomized=randomized)
+    env.reset()
+    env.steps[:] = np.random.default_rng(SEED).integers(env.max_steps, size=NUM_ENVS)
+    return env
+
+
+def envpool(name: str) -> Any:
+    """Return EnvPool's environment."""
+    import envpool
+
+    env = envpool.make_gymnasium(name, num_envs=NUM_ENVS, num_threads=THREADS, seed=SEED)
+    env.reset()
+    return env
+
+
+def async_vector_env(name: str, count: int) -> Any:
+    """Return gymnasium's environments, each in a process."""
+    if "imageio" not in sys.modules and importlib.util.find_spec("imageio") is None:
+        sys.modules["imageio"] = types.ModuleType("imageio")  # for videos, which nobody makes here
+    env = gymnasium.make_vec(name, count, vectorization_mode="async")
+    env.reset(seed=SEED)
+    return env
+
+
+def stretch(env: Any, num_envs: int, steps: int) -> Callable[[], int]:
+    """Return a function that advances `env` by `steps` control steps and returns the frames."""
+    space = env.action_space
+    dtype, size = space.dtype, space.shape[-1]
+    plan = np.random.default_rng(SEED).uniform(-1.0, 1.0, (steps, num_envs, size)).astype(dtype)
+
+    def advance() -> int:
+        for action in plan:
+            env.step(action)
+        return steps * num_envs
+
+    return advance
+
+
+def summarize(rates: dict[str, list[float]]) -> dict[str, Any]:
+    """Return all repetitions, the medians, and ours as a multiple of each of the others."""
+    medians = _result.medians(rates)
+    fastest = max((name for name in rates if name.startswith("async_")), key=medians.__getitem__)
+    others = {"by_hand": "by_hand", "envpool": "envpool", "async_vector_env": fastest}
+    ratios = {name: _result.ratio(rates, "ours", other) for name, other in others.items()}
+    ratios["ours_not_randomized"] = _result.ratio(rates, "ours", "ours_not_randomized")
+    return {"frames_per_second": medians, "ours_over": ratios, "repetitions": rates}
+
+
+def show(robot: str, result: dict[str, Any]) -> None:
+    """Print one robot's table."""
+    print(f"\n{robot}: frames/s, medians")
+    for name, rate in result["frames_per_second"].items():
+        print(f"  {name:20} {rate:8.0f}")
+    for name, value in result["ours_over"].items():
+        target = f"  (target {TARGETS[name]:g})" if name in TARGETS else ""
+        print(f"  ours / {name:20} {value:6.3f}{target}")
+
+
+if __name__ == "__main__":
+    main()
