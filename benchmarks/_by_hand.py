@@ -94,7 +94,6 @@ class ByHand:
         self.qpos[ids] = self.home + self.rng.uniform(-noise, noise, (n, model.nq))
         self.qvel[ids] = self.rng.uniform(-noise, noise, (n, model.nv))
         self.age[ids] = age
-        self.batch.forward(ids, NONE)
 
     def randomize(self, ids: Any) -> None:
         """Write new dynamics to simulations `ids`."""

@@ -4,13 +4,14 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "sim2real"
 
-# A line may import the lines below it; rooms on one line may import each other, but not in a circle.
+# A line may import the lines below it; rooms on one line may import each other, without circles.
 LAYERS = (
     ("cli", "demo", "commands", "__main__"),
     ("cluster",),
@@ -119,7 +120,7 @@ def test_rooms_on_one_line_import_each_other_without_circles(rooms):
     found = arrows()
     graph = {room: {to for (at, to) in found if at == room and to in rooms} for room in rooms}
     trail = circle(graph)
-    places = [where for pair in zip(trail, trail[1:], strict=False) for where in found[pair]]
+    places = [where for pair in pairwise(trail) for where in found[pair]]
     assert not trail, f"{' → '.join(trail)}:\n" + "\n".join(places)
 
 

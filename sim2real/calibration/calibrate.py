@@ -176,7 +176,6 @@ def _trajectory(log: Log, recipe: Recipe, robot: Robot) -> Trajectory:
 def _judge(found: Fit, residual: Residual) -> tuple[Posterior, tuple[str, ...]]:
     windows, coordinates = residual.windows, residual.coordinates
     within = uncertainty.within_logs(found, windows)
-    within = uncertainty.widened_where_curved(found, residual, within)
     total = uncertainty.capped_at_prior(within + uncertainty.between_logs(found, windows))
     slope = coordinates.slope(found.z)
     posterior = Posterior(

@@ -8,15 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim2real.calibration.fit import Fit
-from sim2real.calibration.residual import Residual
 from sim2real.calibration.windows import Windows
 
 Array = NDArray[np.float64]
 
 _BLOCK = 2.0
 """Windows that start within this time of each other are taken as dependent [s]."""
-_ENOUGH = 0.4
-"""Rise of the cost at one standard deviation that is taken for the 1 of a parabola."""
 
 
 def within_logs(fit: Fit, windows: Windows) -> Array:
@@ -37,42 +34,6 @@ def within_logs(fit: Fit, windows: Windows) -> Array:
     count = len(blocks)
     jackknife = (count - 1) / count * steps.T @ steps + inverse @ inverse
     return _at_least(jackknife, information)
-
-
-def widened_where_curved(fit: Fit, residual: Residual, covariance: Array) -> Array:
-    """Return the covariance (p, p), wider in directions in which the cost rises too slowly.
-
-    The covariance of a linearized fit is wrong at a kink (a torque limit that is just reached) or
-    on a curved ridge. Along each principal direction of the linearized fit the cost must rise by
-    about 1 within one standard deviation on both sides; where it does not, the deviation is
-    doubled until it does, or until it is the prior's.
-    """
-    _, vectors = np.linalg.eigh(np.eye(len(fit.z)) + fit.information.sum(axis=0))
-    for v, deviation in zip(vectors.T, _deviations(fit, vectors), strict=True):
-        factor = 1.0
-        rise = _slowest_rise(fit, residual, v * deviation)
-        while rise < _ENOUGH and factor * deviation < 1.0:
-            factor *= 2.0
-            rise = _slowest_rise(fit, residual, v * deviation * factor)
-        covariance = covariance + (factor**2 - 1) * (v @ covariance @ v) * np.outer(v, v)
-    return covariance
-
-
-def _deviations(fit: Fit, vectors: Array) -> Array:
-    J = fit.information.sum(axis=0)
-    return 1.0 / np.sqrt(1.0 + np.einsum("ij,ik,kj->j", vectors, J, vectors))
-
-
-def _slowest_rise(fit: Fit, residual: Residual, step: Array) -> float:
-    """Return the smaller rise of the cost over `step` (p,) forward and backward, within bounds."""
-    low, high = residual.coordinates.z_bounds
-    sides = [z for z in (fit.z + step, fit.z - step) if ((z >= low) & (z <= high)).all()]
-    here = _cost(fit, residual, fit.z)
-    return min((_cost(fit, residual, z) - here for z in sides), default=np.inf)
-
-
-def _cost(fit: Fit, residual: Residual, z: Array) -> float:
-    return float((fit.weighting.residual(residual, z) ** 2).sum() + z @ z)
 
 
 def between_logs(fit: Fit, windows: Windows) -> Array:

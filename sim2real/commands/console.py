@@ -1,8 +1,9 @@
 """How the verbs read options and show results."""
 
 import json
-from collections.abc import Sequence
-from typing import Any, TypeVar
+import math
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 import tyro
@@ -12,22 +13,39 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 T = TypeVar("T")
 
 console = Console(highlight=False)
+"""Results: what a pipe or a file should get."""
+
+notes = Console(stderr=True, highlight=False)
+"""Everything else: progress, and remarks to whoever watches."""
+
+Flag = Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint="")]
+"""An option that is off unless given."""
+
+
+def _hint(default: str) -> str:
+    return "" if default == "None" else f"(default: {default})"
+
+
+Maybe = Annotated[T | None, tyro.conf.arg(help_behavior_hint=_hint)]
+"""An option whose text says what happens without it."""
 
 
 def options(cls: type[T], arguments: Sequence[str], default: T | None = None) -> T:
     """Return `cls` from command-line arguments; exits with help or a message about a wrong one."""
+    verb = cls.__name__.lower()
+    given = {} if default is None else {"default": default}
     return tyro.cli(
         cls,
-        prog=f"sim2real {cls.__name__.lower()}",
+        prog=f"sim2real {verb}",
         args=list(arguments),
-        default=tyro.MISSING_NONPROP if default is None else default,  # type: ignore[arg-type]
-        config=(tyro.conf.FlagCreatePairsOff,),
+        config=(tyro.conf.DisallowNone, tyro.conf.PositionalMetavarFromFieldName),
+        **given,
     )
 
 
 def print_json(value: Any) -> None:
-    """Print what a script reads: one JSON text on stdout."""
-    print(json.dumps(value, default=_plain))  # noqa: T201
+    """Print what a script reads: one JSON text on stdout, null for what is not a finite number."""
+    print(json.dumps(_plain(value), allow_nan=False))  # noqa: T201
 
 
 def progress_bar(unit: str = "steps") -> Progress:
@@ -42,12 +60,19 @@ def progress_bar(unit: str = "steps") -> Progress:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
-        console=console,
+        console=notes,
         auto_refresh=False,
     )
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, (np.floating, np.integer, np.bool_)):
-        return value.item()
-    return value.tolist() if isinstance(value, np.ndarray) else str(value)
+    """Return what JSON knows: tables, lists, strings, finite numbers."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int | str) else str(value)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sim2real.commands.console import options
+from sim2real.commands.console import Maybe, options
 from sim2real.demo import Demo as Plan
 from sim2real.demo import run
 
@@ -17,11 +17,11 @@ class Demo:
     are hidden from everything else.
     """
 
-    logs: Path | None = None
+    logs: Maybe[Path] = None
     """Calibrate from this folder of real logs instead of the virtual robot's."""
-    recipe: str | None = None
+    recipe: Maybe[str] = None
     """The recipe that reads them; `pendulum_dfki` with --logs, else `pendulum`."""
-    output: Path | None = None
+    output: Maybe[Path] = None
     """Where results go; runs/demo if not given."""
     seed: int = 0
     """Of the training; and of the virtual robot's hidden parameters."""

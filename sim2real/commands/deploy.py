@@ -9,7 +9,7 @@ from typing import Annotated
 import tyro
 
 from sim2real import shipped
-from sim2real.commands.console import console, options, print_json
+from sim2real.commands.console import Flag, Maybe, notes, options, print_json
 from sim2real.commands.drive import drive
 from sim2real.deploy.controller import Controller
 from sim2real.deploy.packets import DEFAULT_ADDRESS
@@ -35,11 +35,11 @@ class Deploy:
     """How long the controller commands, in each episode."""
     episodes: int = 1
     """Above 1, the robot is asked to put itself back to its start before each episode."""
-    goal: tuple[float, ...] | None = None
+    goal: Annotated[Maybe[tuple[float, ...]], tyro.conf.arg(metavar="NUMBER ...")] = None
     """What to pursue; the controller's own goal if not given."""
-    record: Path | None = None
+    record: Maybe[Path] = None
     """A folder for recordings, episode-1.mcap and on."""
-    json: bool = False
+    json: Flag = False
     """Print the result as JSON for a script."""
 
 
@@ -66,5 +66,5 @@ def main(arguments: Sequence[str]) -> None:
         print_json([dataclasses.asdict(summary) for summary in summaries])
     tripped = [summary for summary in summaries if summary.ended == "trip"]
     if tripped:
-        console.print(f"[red]tripped[/red]: {tripped[0].reason}; the robot damps")
+        notes.print(f"[red]tripped[/red]: {tripped[0].reason}; the robot damps")
         raise SystemExit(1)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from sim2real.commands.console import console, progress_bar
+from sim2real.commands.console import notes, progress_bar
 from sim2real.deploy.link import Link
 from sim2real.deploy.loop import RunSummary, State, run
 from sim2real.deploy.recorder import Recorder
@@ -42,7 +42,7 @@ def drive(
                     source, link, robot, seconds=seconds, goal=goal, recorder=recorder,
                     on_progress=show)  # fmt: skip
         bar.update(task, completed=min(summary.seconds, seconds), note=summary.ended, refresh=True)
-    console.print(
+    notes.print(
         f"{summary.ticks} control steps, {summary.late_ticks} skipped, lateness"
         f" {summary.lateness_p50 * 1e3:.2f} ms (median) and {summary.lateness_p99 * 1e3:.2f} ms"
         f" (99th percentile), {summary.clips} commands limited"

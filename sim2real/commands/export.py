@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from sim2real.commands.console import console, options, print_json
+from sim2real.commands.console import Flag, Maybe, console, options, print_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,9 +16,9 @@ class Export:
 
     run: Annotated[Path, tyro.conf.Positional]
     """The folder that `sim2real train` filled."""
-    output: Path | None = None
+    output: Maybe[Path] = None
     """The file; controller.onnx in the run's folder if not given."""
-    json: bool = False
+    json: Flag = False
     """Print the result as JSON for a script."""
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import tyro
 
 from sim2real import shipped
-from sim2real.commands.console import console, options, print_json
+from sim2real.commands.console import Flag, notes, options, print_json
 from sim2real.commands.drive import drive
 from sim2real.deploy.excitation import Excitation, Kind
 from sim2real.deploy.packets import DEFAULT_ADDRESS
@@ -39,9 +39,9 @@ class Record:
     """Lowest and highest frequency [Hz]."""
     seed: int = 0
     """Of the motion: another seed, another motion."""
-    from_start: bool = False
+    from_start: Flag = False
     """Ask the robot to put itself back to its start first (test rigs and virtual robots)."""
-    json: bool = False
+    json: Flag = False
     """Print the result as JSON for a script."""
 
 
@@ -61,5 +61,5 @@ def main(arguments: Sequence[str]) -> None:
     if chosen.json:
         print_json(dataclasses.asdict(summary))
     if summary.ended == "trip":
-        console.print(f"[red]tripped[/red]: {summary.reason}; the recording ends there")
+        notes.print(f"[red]tripped[/red]: {summary.reason}; the recording ends there")
         raise SystemExit(1)

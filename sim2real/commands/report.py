@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import tyro
 from rich.table import Table
 
-from sim2real.commands.console import console, options, print_json
+from sim2real.commands.console import Flag, Maybe, console, notes, options, print_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,9 +21,9 @@ class Report:
 
     folder: Annotated[Path, tyro.conf.Positional]
     """The folder of results."""
-    output: Path | None = None
+    output: Maybe[Path] = None
     """The page; report.html in the folder if not given."""
-    json: bool = False
+    json: Flag = False
     """Print the numbers as JSON for a script."""
 
 
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> None:
 
     chosen = options(Report, arguments)
     path = chosen.output or chosen.folder / "report.html"
-    with console.status("evaluating policies and drawing"):
+    with notes.status("evaluating policies and drawing"):
         results = gather(chosen.folder)
         write_report(results, path)
     facts = summary(results)

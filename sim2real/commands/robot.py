@@ -85,7 +85,7 @@ def _write_truth(chosen: Robot, planted: dict[str, float], latency: float) -> No
 def _simulator(robot: RobotDescription, engine: str) -> Simulator:
     model = compile_model(robot)
     if engine == "bullet":
-        from sim2real.sim.bullet import BulletSimulator
+        from sim2real.sim.bullet.simulator import BulletSimulator
 
         return BulletSimulator(robot, 1, model=model)
     from sim2real.sim.mujoco_batch import MujocoSimulator

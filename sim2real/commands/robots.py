@@ -8,7 +8,7 @@ import tyro
 from rich.table import Table
 
 from sim2real import shipped
-from sim2real.commands.console import console, options, print_json
+from sim2real.commands.console import Flag, Maybe, console, options, print_json
 from sim2real.robot import Robot
 
 
@@ -16,11 +16,11 @@ from sim2real.robot import Robot
 class Robots:
     """List the robots that ship with the package, or show one in detail."""
 
-    name: Annotated[str | None, tyro.conf.arg(name="robot"), tyro.conf.Positional] = None
+    name: Annotated[Maybe[str], tyro.conf.arg(name="robot"), tyro.conf.Positional] = None
     """A shipped robot, or a folder with a robot.toml; all shipped ones if not given."""
-    parameters: bool = False
+    parameters: Flag = False
     """Show every dynamics parameter of the robot with its nominal value (needs mujoco)."""
-    json: bool = False
+    json: Flag = False
     """Print JSON for a script."""
 
 

@@ -176,9 +176,11 @@ class RobotVectorEnv(VectorEnv):
     def _observe(self, ids: NDArray[np.int32] | None = None) -> NDArray[np.float32]:
         """Return what the policies of `ids`, by default all, see now, (n, nobs)."""
         rows: Any = slice(None) if ids is None else ids
-        counters = (self._everyone[rows], self.episode[rows], self.steps[rows])
-        z = randomness.normal(self.seed, "noise", *counters, size=2 * len(self.robot.joints))
         sensors = self.sim.sensors if ids is None else self.sim.sensors.of(ids)
+        z = np.zeros((1, 2 * len(self.robot.joints)))
+        if sensors.noisy:  # else drawing would take time and change nothing
+            counters = (self._everyone[rows], self.episode[rows], self.steps[rows])
+            z = randomness.normal(self.seed, "noise", *counters, size=z.shape[1])
         position, velocity = sensors.measure(self.sim.position[rows], self.sim.velocity[rows], z)
         observation = self.task.observe(position, velocity, self.command[rows], self.goal[rows])
         return observation.astype(np.float32)

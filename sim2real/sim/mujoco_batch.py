@@ -1,5 +1,6 @@
 """MuJoCo's batched simulation behind the Simulator interface."""
 
+import copy
 from typing import final
 
 import mujoco
@@ -32,11 +33,15 @@ class MujocoSimulator(Simulator):
         _keep_warnings_out_of_files()
         self.robot = robot
         self.model = compile_model(robot) if model is None else model
-        self.fields = mujoco.batch.Batch(self.model, nsim, nthread)
+        self.fields = mujoco.batch.Batch(_without_islands(self.model), nsim, nthread)
+        self._initial = self.fields.state[0].copy()
+        self._ctrl = self.fields.bind("ctrl")
         self.sensors = Sensors.perfect(nsim, len(robot.joints))
         self._substeps = substeps(robot, self.model)
         qpos, qvel = joint_addresses(robot, self.model)
+        # views of the state where the joints are contiguous, which costs nothing in every step
         self._qpos, self._qvel = _slice_if_contiguous(qpos), _slice_if_contiguous(qvel)
+        self._all_qpos, self._all_qvel = self.fields.bind("qpos"), self.fields.bind("qvel")
         self._history = _History(self.model)
         self._blowups = self.fields.warning[:, _BAD_STATE, 1]  # a live view of the counters
         self._seen = self._blowups.copy()
@@ -49,11 +54,11 @@ class MujocoSimulator(Simulator):
 
     @property
     def position(self) -> Array:  # noqa: D102
-        return self.fields.bind("qpos")[:, self._qpos]
+        return self._all_qpos[:, self._qpos]
 
     @property
     def velocity(self) -> Array:  # noqa: D102
-        return self.fields.bind("qvel")[:, self._qvel]
+        return self._all_qvel[:, self._qvel]
 
     @property
     def tip(self) -> tuple[Array, Array]:  # noqa: D102
@@ -67,21 +72,20 @@ class MujocoSimulator(Simulator):
         return self._diverged
 
     def reset(self, ids: Ids, position: Array, velocity: Array, command: Array) -> None:  # noqa: D102
-        batch = self.fields
-        batch.reset(ids, stage=_NONE)
-        qpos, qvel = batch.bind("qpos"), batch.bind("qvel")
-        qpos[ids[:, None], np.arange(self.model.nq)[self._qpos]] = position
-        qvel[ids[:, None], np.arange(self.model.nv)[self._qvel]] = velocity
-        batch.bind("ctrl")[ids] = command
-        self._history.fill(batch, ids, command)
+        # what Batch.reset does, but that wakes its threads, which for a few rows takes longer
+        self.fields.state[ids] = self._initial
+        self._all_qpos[ids[:, None], np.arange(self.model.nq)[self._qpos]] = position
+        self._all_qvel[ids[:, None], np.arange(self.model.nv)[self._qvel]] = velocity
+        self._ctrl[ids] = command
+        self._history.fill(self.fields, ids, command)
         self._seen[ids] = self._blowups[ids]  # before forward: it counts an impossible start
         self._diverged[ids] = False
-        batch.forward(ids, self._stage)
+        if self._stage != _NONE:
+            self.fields.forward(ids, self._stage)
 
     def step(self, command: Array) -> None:  # noqa: D102
-        batch = self.fields
-        batch.bind("ctrl")[...] = command
-        batch.step(nstep=self._substeps, stage=self._stage)
+        self._ctrl[...] = command
+        self.fields.step(nstep=self._substeps, stage=self._stage)
         # a blown-up simulation raises nothing: MuJoCo starts it anew and counts a warning
         np.not_equal(self._blowups, self._seen).any(axis=1, out=self._diverged)
         if self._diverged.any():
@@ -105,6 +109,17 @@ class _History:
             if nsample:  # layout: user slot, cursor, times, values
                 values = address + 2 + nsample
                 history[ids, values : values + nsample] = command[:, actuator, None]
+
+
+def _without_islands(model: mujoco.MjModel) -> mujoco.MjModel:
+    """Return the model that is simulated: the same numbers, bit for bit.
+
+    A single kinematic tree is a single constraint island; looking for it takes a tenth of a step.
+    """
+    model = copy.copy(model)
+    if model.ntree == 1:
+        model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_ISLAND.value
+    return model
 
 
 def _slice_if_contiguous(index: np.ndarray) -> slice | np.ndarray:

@@ -26,13 +26,18 @@ class Sensors:
         """Return the sensors of simulations `ids` (n,)."""
         return Sensors(*(values[ids] for values in vars(self).values()))
 
+    @property
+    def noisy(self) -> bool:
+        """Whether any of them has noise."""
+        return bool(self.position_noise.any() or self.velocity_noise.any())
+
     def measure(self, position: Array, velocity: Array, z: Array) -> tuple[Array, Array]:
         """Return measured position and velocity (nsim, njoint).
 
         Args:
             position: true positions (nsim, njoint).
             velocity: true velocities (nsim, njoint).
-            z: standard normal numbers (nsim, 2 njoint).
+            z: standard normal numbers (nsim, 2 njoint); whatever is finite if not `noisy`.
         """
         n = position.shape[1]
         return (

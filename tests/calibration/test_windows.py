@@ -85,7 +85,7 @@ def test_what_is_left_out_is_counted_by_reason(swing, recipe):
         "excluded by the recipe",
         "gap in the time stamps",
     }
-    assert windows.dropped["excluded by the recipe"] == 2
+    assert windows.dropped["excluded by the recipe"] == 1
     assert len(windows) > 0
 
 

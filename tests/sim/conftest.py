@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sim2real.robot import Joint, Robot
-from sim2real.sim.bullet import BulletSimulator
+from sim2real.sim.bullet.simulator import BulletSimulator
 from sim2real.sim.mujoco_batch import MujocoSimulator
 
 

@@ -10,7 +10,7 @@ from sim2real.control import resting_command
 from sim2real.errors import RobotError
 from sim2real.robot import Joint, Limits
 from sim2real.shipped import find_robot, robot_names
-from sim2real.sim.bullet import BulletSimulator
+from sim2real.sim.bullet.simulator import BulletSimulator
 from sim2real.sim.model import compile_model
 from sim2real.sim.mujoco_batch import MujocoSimulator
 from sim2real.sim.simulator import Simulator

@@ -14,9 +14,9 @@ from typing import Any, final
 import mujoco
 import numpy as np
 
-from sim2real.sim.bullet_contacts import Contacts, Friction, hull_points
-from sim2real.sim.bullet_import import load_pybullet, silence
-from sim2real.sim.bullet_tree import Link, Tree
+from sim2real.sim.bullet.contacts import Contacts, Friction, hull_points
+from sim2real.sim.bullet.loading import load_pybullet, silence
+from sim2real.sim.bullet.tree import Link, Tree
 from sim2real.sim.simulator import Array
 
 _LIMIT = mujoco.mjtDisableBit.mjDSBL_LIMIT.value | mujoco.mjtDisableBit.mjDSBL_CONSTRAINT.value

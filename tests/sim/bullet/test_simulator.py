@@ -12,8 +12,8 @@ from sim2real.control import resting_command
 from sim2real.errors import MissingExtraError
 from sim2real.robot import Joint, Limits
 from sim2real.shipped import find_robot, robot_names
-from sim2real.sim.bullet import BulletSimulator
-from sim2real.sim.bullet_world import World
+from sim2real.sim.bullet.simulator import BulletSimulator
+from sim2real.sim.bullet.world import World
 from sim2real.sim.model import compile_model
 
 LIMITS = Limits(torque=100.0, velocity=100.0, position=(-10.0, 10.0))
@@ -259,7 +259,7 @@ def test_hopper_comes_to_rest_on_the_floor_in_both_engines(both):
 SCRIPT = """
 import numpy as np
 from sim2real.shipped import find_robot
-from sim2real.sim.bullet import BulletSimulator
+from sim2real.sim.bullet.simulator import BulletSimulator
 with BulletSimulator(find_robot("hopper"), 2) as simulator:
     simulator.step(np.zeros((2, 3)))
     simulator.step(np.full((2, 3), np.nan))

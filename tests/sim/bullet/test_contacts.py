@@ -5,7 +5,7 @@ import pytest
 
 from sim2real.errors import RobotError
 from sim2real.robot import Joint, Limits
-from sim2real.sim.bullet import BulletSimulator
+from sim2real.sim.bullet.simulator import BulletSimulator
 
 PASSIVE = Joint(mode="passive")
 MOTOR = Joint(mode="torque", limits=Limits(torque=100.0, velocity=100.0))

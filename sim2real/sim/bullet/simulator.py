@@ -3,7 +3,7 @@
 Built from the compiled MjModel, so that one description serves both engines. The equations of
 motion without contact are MuJoCo's to rounding error; contacts, joint limits and dry friction are
 Bullet's own hard constraints, where MuJoCo's are soft (`solref`, `solimp` and `margin` have no
-counterpart). What cannot be carried over is refused (`bullet_support`).
+counterpart). What cannot be carried over is refused (`support`).
 """
 
 from types import TracebackType
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from sim2real.errors import RobotError
 from sim2real.robot import Robot
-from sim2real.sim.bullet_contacts import Contacts
-from sim2real.sim.bullet_drives import Drives
-from sim2real.sim.bullet_support import check_links, check_supported
-from sim2real.sim.bullet_tree import Tree
-from sim2real.sim.bullet_world import World
+from sim2real.sim.bullet.contacts import Contacts
+from sim2real.sim.bullet.drives import Drives
+from sim2real.sim.bullet.support import check_links, check_supported
+from sim2real.sim.bullet.tree import Tree
+from sim2real.sim.bullet.world import World
 from sim2real.sim.model import compile_model, joint_addresses, substeps
 from sim2real.sim.sensors import Sensors
 from sim2real.sim.simulator import Array, Ids, Simulator

@@ -1,0 +1,1 @@
+"""PyBullet as a second engine, built from the compiled MjModel."""
