@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.text import Text
 
 from sim2real import __version__
 from sim2real.errors import Sim2RealError, known
@@ -22,36 +23,57 @@ VERBS = {
 }
 """Verb → what it does, in the order in which one uses them."""
 
+EXTRAS = {
+    "train": "training",
+    "export": "training",
+    "robot": "bullet",
+    "calibrate": "calibration",
+    "robots": "sim",
+}
+"""Verb → the extra that it needs beside the base install; all of them if it is not here."""
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the verb that the arguments name; exits with 2 on an error of the user's."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        Console(highlight=False).print(_overview())
+    if not arguments or arguments[0] in ("-h", "--help", "help", "--version"):
+        text = __version__ if "--version" in arguments else _overview()
+        Console(highlight=False).print(text)
         raise SystemExit(0 if arguments else 2)
-    if arguments[0] in ("--version", "version"):
-        Console(highlight=False).print(__version__)
-        raise SystemExit(0)
     verb, *rest = arguments
     try:
         if verb not in VERBS:
             raise Sim2RealError(f"no command {verb!r}{known(verb, VERBS)}")
         importlib.import_module(f"sim2real.commands.{verb}").main(rest)
     except Sim2RealError as error:
-        console.print(f"[red]error:[/red] {error}", markup=True)
-        raise SystemExit(2) from None
+        _stop(str(error))
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("sim2real"):
             raise
-        console.print(
-            f"[red]error:[/red] 'sim2real {verb}' needs the package {error.name!r}, which this"
-            " base install leaves out: pip install torch==2.13.0 'sim2real\\[all]'"
-        )
-        raise SystemExit(2) from None
+        _stop(_missing(verb, error.name))
+    except OSError as error:  # a full disk, a folder that may not be written, a file in its place
+        if error.filename is None:
+            raise
+        _stop(f"{error.filename}: {error.strerror}")
     except KeyboardInterrupt:
-        console.print("stopped")
+        Console(stderr=True).print("stopped")
         raise SystemExit(130) from None
+
+
+def _stop(message: str) -> None:
+    """Say what is wrong and exit with 2. The message is not markup: `[task]` is a table in it."""
+    text = Text.assemble(("error: ", "red"), message)
+    Console(stderr=True, soft_wrap=True, highlight=False).print(text)
+    raise SystemExit(2) from None
+
+
+def _missing(verb: str, package: str | None) -> str:
+    extra = EXTRAS.get(verb, "all")
+    torch = "torch==2.13.0 " if extra in ("training", "all") else ""
+    return (
+        f"'sim2real {verb}' needs the package {package!r}, which the base install leaves out:"
+        f" pip install {torch}'sim2real[{extra}]'"
+    )
 
 
 def _overview() -> str:

@@ -7,12 +7,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from sim2real import config
 from sim2real.errors import ConfigError, Sim2RealError
@@ -42,6 +43,8 @@ def run(demo: Demo) -> None:
         ConfigError: the folder holds results already.
         Sim2RealError: a step failed; the folder keeps what was done.
     """
+    if demo.folder.exists() and not demo.folder.is_dir():
+        raise ConfigError(f"{demo.folder} is a file: choose a folder as --output")
     if demo.folder.exists() and any(demo.folder.iterdir()):
         raise ConfigError(f"{demo.folder} is not empty: choose another --output, or remove it")
     steps = _Steps(demo.folder)
@@ -107,16 +110,17 @@ class _Steps:
 
     def __init__(self, folder: Path):
         self._folder, self._done = folder, []
-        self._console = Console(highlight=False)
+        self._console = Console(highlight=False, markup=False)
         folder.mkdir(parents=True, exist_ok=True)
 
     def call(self, title: str, *arguments: str) -> None:
         """Run `sim2real ARGUMENTS`; raises Sim2RealError if it fails."""
-        self._console.rule(f"[bold]{len(self._done) + 1}. {title}[/bold]", align="left")
+        self._console.rule(Text(f"{len(self._done) + 1}. {title}", "bold"), align="left")
         self._console.print(f"$ sim2real {shlex.join(arguments)}", style="dim", soft_wrap=True)
         start = time.monotonic()
-        result = subprocess.run([sys.executable, "-m", "sim2real", *arguments], check=False)
-        if result.returncode not in (0, 1):  # 1: a deployment that tripped is a result, too
+        returncode = _run(arguments)
+        tripped = returncode == 1 and arguments[0] == "deploy"  # that is a result, too
+        if returncode != 0 and not tripped:
             raise Sim2RealError(f"'sim2real {arguments[0]}' failed, see above")
         self._done.append(
             {
@@ -126,6 +130,16 @@ class _Steps:
             }
         )
         config.write_atomically(self._folder / "steps.json", json.dumps(self._done).encode())
+
+
+def _run(arguments: Sequence[str]) -> int:
+    """Return the exit code of `sim2real ARGUMENTS`; at Ctrl-C, once it has saved its work."""
+    process = subprocess.Popen([sys.executable, "-m", "sim2real", *arguments])
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.wait(timeout=60)
+        raise
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sim2real import config
-from sim2real.errors import ConfigError, RobotError, known
+from sim2real.errors import ConfigError, ParameterError, RobotError, known
 from sim2real.parameters.names import ParameterName
 from sim2real.parameters.ranges import Range
 
@@ -102,11 +102,27 @@ class Robot:
 
     @property
     def ranges(self) -> dict[str, Range]:
-        """The randomized parameters with their parsed distributions; raises ParameterError."""
+        """The randomized parameters with their parsed distributions; raises ParameterError.
+
+        `joint.*.damping` and `actuator.*.kp` stand for all joints, each drawn for itself; a name
+        written out wins over one with a star.
+        """
+        stars = {name: data for name, data in self.randomize.items() if "*" in name}
+        exact = {name: data for name, data in self.randomize.items() if "*" not in name}
+        every = {each: data for name, data in stars.items() for each in self._matching(name)}
         return {
             str(ParameterName.parse(name)): Range.parse(data, name)
-            for name, data in self.randomize.items()
+            for name, data in (every | exact).items()
         }
+
+    def _matching(self, pattern: str) -> list[str]:
+        kind, _, attribute = pattern.partition(".*.")
+        elements = {"joint": tuple(self.joints), "actuator": self.driven}
+        if kind not in elements or "*" in attribute:
+            raise ParameterError(
+                f"{pattern!r}: a star can stand for all joints only: joint.*.damping, actuator.*.kp"
+            )
+        return [f"{kind}.{element}.{attribute}" for element in elements[kind]]
 
     @property
     def model_path(self) -> Path:

@@ -79,6 +79,22 @@ def test_all_these_errors_are_caught_as_one():
     assert issubclass(RobotError, Sim2RealError)
 
 
+def test_a_star_stands_for_all_joints_and_an_exact_name_wins(tmp_path):
+    text = GOOD + '[joints.slide]\nmode = "passive"\n[randomize]\n'
+    text += '"joint.*.damping" = { scale = [0.5, 2] }\n"joint.slide.damping" = { set = [0, 1] }\n'
+    text += '"actuator.*.gain" = { scale = [0.9, 1.1] }\n'
+    ranges = robot(tmp_path, text).ranges
+    assert set(ranges) == {"joint.pivot.damping", "joint.slide.damping", "actuator.pivot.gain"}
+    assert ranges["joint.slide.damping"].operation == "set"
+
+
+@pytest.mark.parametrize("name", ["body.*.mass", "joint.*.*", "*.*.mass", "joint.p*.damping"])
+def test_a_star_elsewhere_is_refused(tmp_path, name):
+    text = GOOD + f'[randomize]\n"{name}" = {{ scale = [0.5, 2] }}\n'
+    with pytest.raises(ParameterError, match="star"):
+        robot(tmp_path, text)
+
+
 def test_the_hash_changes_with_what_a_controller_relies_on_and_only_then():
     pendulum = shipped.find_robot("pendulum")
     assert robot_hash(pendulum) == robot_hash(dataclasses.replace(pendulum, description="other"))

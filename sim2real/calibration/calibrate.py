@@ -128,7 +128,7 @@ def calibrate(
     identifiability.require_motion(windows, recipe.windows.seconds)
     on_progress(f"fitting {len(coordinates.names)} parameters to {len(windows)} windows")
     rollouts = Rollouts(robot, model, parameters, nthread=nthread)
-    residual = Residual(rollouts, windows, coordinates)
+    residual = Residual(rollouts, windows, coordinates, model_error=recipe.model_error)
     found = fit(residual, seed=seed)
     posterior, verdicts = _judge(found, residual)
     seconds = time.monotonic() - begin

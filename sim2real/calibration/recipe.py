@@ -133,6 +133,9 @@ class Recipe:
     parameters: dict[str, Parameter]
     commands: Literal["sent", "measured"] = "sent"
     """`measured`: the command column is the torque that acted; no limit and no gain before it."""
+    model_error: float = 0.002
+    """Share of the motion by which the best model is still wrong: friction is no constant. What
+    would have to be told from less than that is called not identified."""
     columns: Columns | None = None
     """Needed for CSV and NPZ; a recording of the package describes itself."""
     windows: Cut = field(default_factory=Cut)

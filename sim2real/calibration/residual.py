@@ -23,8 +23,20 @@ class Residual:
     start states estimated from the log.
     """
 
-    def __init__(self, rollouts: Rollouts, windows: Windows, coordinates: Coordinates):
+    def __init__(
+        self,
+        rollouts: Rollouts,
+        windows: Windows,
+        coordinates: Coordinates,
+        *,
+        model_error: float = 0.0,
+    ):
         self.windows, self.coordinates = windows, coordinates
+        self.model_error = model_error
+        """Share of the motion by which every prediction may be wrong in the same way."""
+        moved = windows.measured - windows.position[:, None]
+        self.motion: Array = moved.reshape(len(windows), -1)
+        """Measured displacements from the windows' starts (n, d) [rad]."""
         self._rollouts = rollouts
         self._measured = windows.measured.reshape(len(windows), -1)
         self._value, self._slope = _Memory(), _Memory()

@@ -39,8 +39,8 @@ class Weighting:
     """Robust weights (n,) in (0, 1]."""
     noise: float
     """σ, the scale of the whitened residuals [rad]."""
-    correlation: float
-    """Samples that tell as much as one independent sample, at least 1."""
+    redundancy: float
+    """Samples that tell as much as one independent sample of a true model, at least 1."""
 
     @classmethod
     def first(cls, residual: Residual, z: Array) -> "Weighting":
@@ -54,7 +54,7 @@ class Weighting:
             shrink=np.zeros((n, size)),
             window=np.ones(n),
             noise=max(_floor(residual), float(np.sqrt(np.median(e**2)))),
-            correlation=1.0,
+            redundancy=1.0,
         ).relinearized(residual, z)
 
     def relinearized(self, residual: Residual, z: Array) -> "Weighting":
@@ -76,16 +76,22 @@ class Weighting:
         return J, basis, s, (root @ Vt.transpose(0, 2, 1)).astype(np.float64)
 
     def rescaled(self, residual: Residual, z: Array) -> "Weighting":
-        """Return the weighting with noise, correlation and outliers as seen at z (p,)."""
+        """Return the weighting with noise, outliers and redundancy as seen at z (p,).
+
+        A model that is wrong by a share ε of the motion m, in the same way in every window, can
+        look like a change of parameters that no number of windows averages out. Its weight in
+        units of the noise, ε² Σ |W m|² / σ², adds to the autocorrelation's.
+        """
         r = self._whitened(residual(z, self.offset) - self.shift)
         floor = _floor(residual)
         per_window = np.sqrt((r**2).mean(axis=1))
         limit = _OUTLIER * max(float(np.median(per_window)), floor)
         window = np.minimum(1.0, limit / np.maximum(per_window, 1e-300)) ** 2
-        noise = float(np.sqrt(np.average(per_window**2, weights=window)))
+        noise = max(float(np.sqrt(np.average(per_window**2, weights=window))), floor / 2)
+        motion = self._whitened(residual.motion) * (residual.model_error / noise)
         correlation = _correlation(r.reshape(residual.windows.measured.shape))
-        noise = max(noise, floor / 2)
-        return replace(self, window=window, noise=noise, correlation=correlation)
+        redundancy = correlation + float(window @ (motion**2).sum(axis=1))
+        return replace(self, window=window, noise=noise, redundancy=redundancy)
 
     def residual(self, residual: Residual, z: Array) -> Array:
         """Return weighted residuals (n, d) at z (p,), in units of the prior's."""
@@ -96,7 +102,7 @@ class Weighting:
         return self._scaled(residual.jacobian(z, self.offset))
 
     def _scaled(self, values: Array) -> Array:
-        scale = np.sqrt(self.window / self.correlation) / self.noise
+        scale = np.sqrt(self.window / self.redundancy) / self.noise
         return self._whitened(values) * scale.reshape(-1, *(1,) * (values.ndim - 1))
 
     def _whitened(self, values: Array) -> Array:

@@ -1,5 +1,6 @@
 """`sim2real calibrate`: estimate dynamics parameters from recorded logs."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,10 @@ from rich.table import Table
 from sim2real import shipped
 from sim2real.calibration.calibrate import Calibration, calibrate
 from sim2real.calibration.recipe import Recipe
-from sim2real.commands.console import console, options
+from sim2real.commands.console import Flag, Maybe, console, notes, options, print_json
 from sim2real.errors import ConfigError, known
+
+_LOGS = tyro.conf.arg(metavar="LOG ...", help_behavior_hint="")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,19 +28,19 @@ class Calibrate:
 
     recipe: Annotated[str, tyro.conf.Positional]
     """A recipe that ships with the package, or a folder with a recipe.toml."""
-    logs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    logs: Annotated[tuple[Path, ...], _LOGS, tyro.conf.Positional]
     """Log files to fit; or one folder, of which the recipe says which files to fit and hold out."""
-    held_out: tuple[Path, ...] = ()
+    held_out: Annotated[tuple[Path, ...], _LOGS] = ()
     """Log files that are only predicted, never fitted."""
-    output: Path | None = None
-    """A folder for posterior.toml and calibration.json; the log folder's name if not given."""
-    robot: str | None = None
-    """Another robot than the recipe's: a folder with a robot.toml."""
+    output: Maybe[Path] = None
+    """A folder for posterior.toml and calibration.json; runs/<robot>-calibration if not given."""
+    robot: Maybe[str] = None
+    """A shipped robot, or a folder with a robot.toml; the recipe's robot if not given."""
     seed: int = 0
     """Of the fit's starting points."""
     nthread: int = 2
     """Threads of the simulator."""
-    json: bool = False
+    json: Flag = False
     """Print the result as JSON for a script."""
 
 
@@ -48,13 +51,13 @@ def main(arguments: Sequence[str]) -> None:
     robot = shipped.find_robot(chosen.robot or recipe.robot)
     fit_logs, held_out = _logs(chosen, recipe)
     output = chosen.output or Path("runs") / f"{robot.name}-calibration"
-    with console.status("calibrating") as status:
+    with notes.status("calibrating") as status:
         result = calibrate(
             robot, recipe, fit_logs, held_out, seed=chosen.seed, nthread=chosen.nthread,
             on_progress=status.update)  # fmt: skip
     result.save(output)
     if chosen.json:
-        console.file.write((output / "calibration.json").read_text() + "\n")
+        print_json(json.loads((output / "calibration.json").read_text()))
         return
     _show(result)
     console.print(f"posterior: {output / 'posterior.toml'}")
@@ -74,6 +77,8 @@ def find_recipe(name: str) -> Recipe:
 
 
 def _logs(chosen: Calibrate, recipe: Recipe) -> tuple[list[Path], list[Path]]:
+    if not chosen.logs:
+        raise ConfigError("no logs to fit: name log files, or one folder of them")
     if len(chosen.logs) == 1 and chosen.logs[0].is_dir():
         folder = chosen.logs[0]
         return recipe.fit_files(folder), list(chosen.held_out) or recipe.held_out_files(folder)

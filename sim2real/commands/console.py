@@ -12,10 +12,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 T = TypeVar("T")
 
-console = Console(highlight=False)
+console = Console(highlight=False, markup=False)
 """Results: what a pipe or a file should get."""
 
-notes = Console(stderr=True, highlight=False)
+notes = Console(stderr=True, highlight=False, markup=False)
 """Everything else: progress, and remarks to whoever watches."""
 
 Flag = Annotated[bool, tyro.conf.FlagCreatePairsOff, tyro.conf.arg(help_behavior_hint="")]

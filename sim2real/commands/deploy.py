@@ -50,12 +50,12 @@ def main(arguments: Sequence[str]) -> None:
         raise ConfigError("episodes must be at least 1, and seconds above 0")
     robot = shipped.find_robot(chosen.robot)
     controller = Controller.load(chosen.controller, robot)
+    paths = [_recording(chosen, episode) for episode in range(chosen.episodes)]
     summaries = []
     with UdpLink(robot, chosen.address) as link:
-        for episode in range(1, chosen.episodes + 1):
+        for episode, path in enumerate(paths, start=1):
             if chosen.episodes > 1:
                 link.reset()
-            path = None if chosen.record is None else chosen.record / f"episode-{episode}.mcap"
             summary = drive(
                 controller, link, robot, seconds=chosen.seconds, goal=chosen.goal, path=path,
                 title=f"episode {episode}/{chosen.episodes}")  # fmt: skip
@@ -66,5 +66,15 @@ def main(arguments: Sequence[str]) -> None:
         print_json([dataclasses.asdict(summary) for summary in summaries])
     tripped = [summary for summary in summaries if summary.ended == "trip"]
     if tripped:
-        notes.print(f"[red]tripped[/red]: {tripped[0].reason}; the robot damps")
+        notes.print(f"tripped: {tripped[0].reason}; the robot damps", style="red")
         raise SystemExit(1)
+
+
+def _recording(chosen: Deploy, episode: int) -> Path | None:
+    """Return where an episode is recorded; raises ConfigError if something is there already."""
+    if chosen.record is None:
+        return None
+    path = chosen.record / f"episode-{episode + 1}.mcap"
+    if path.exists():
+        raise ConfigError(f"{path} exists: recordings are not overwritten; choose another --record")
+    return path

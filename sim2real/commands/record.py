@@ -61,5 +61,5 @@ def main(arguments: Sequence[str]) -> None:
     if chosen.json:
         print_json(dataclasses.asdict(summary))
     if summary.ended == "trip":
-        notes.print(f"[red]tripped[/red]: {summary.reason}; the recording ends there")
+        notes.print(f"tripped: {summary.reason}; the recording ends there", style="red")
         raise SystemExit(1)

@@ -11,7 +11,7 @@ import numpy as np
 import tyro
 
 from sim2real import config, shipped
-from sim2real.commands.console import console, options
+from sim2real.commands.console import Flag, Maybe, notes, options
 from sim2real.deploy.packets import DEFAULT_ADDRESS
 from sim2real.deploy.udp_robot import UdpRobot
 from sim2real.parameters.posterior import Posterior
@@ -39,17 +39,17 @@ class Robot:
     """What simulates it: another engine than training's is the better stand-in for reality."""
     seed: int = 0
     """Of its parameters and its sensor noise: another seed is another robot."""
-    posterior: Path | None = None
+    posterior: Maybe[Path] = None
     """A posterior.toml: the robot is what that calibration found, instead of drawn."""
-    nominal: bool = False
+    nominal: Flag = False
     """The robot is exactly its model."""
     rate: float = 1000.0
     """Turns of the robot's own loop a second [Hz]."""
     address: str = DEFAULT_ADDRESS
     """Where it listens, host:port."""
-    seconds: float | None = None
+    seconds: Maybe[float] = None
     """Stop after this long; until Ctrl-C if not given."""
-    truth: Path | None = None
+    truth: Maybe[Path] = None
     """Write the true parameters to this file, for a later comparison."""
 
 
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str]) -> None:
     planted = _plant(simulator, chosen)
     with UdpRobot(robot, chosen.address) as side:
         _write_truth(chosen, planted, side.latency)
-        console.print(f"{robot.name} listens at {side.address} (stop with Ctrl-C)")
+        notes.print(f"{robot.name} listens at {side.address} (stop with Ctrl-C)")
         noise = integer_seed(chosen.seed, "virtual robot's sensors")
         serve(simulator, side, seconds=chosen.seconds, seed=noise)
         _write_truth(chosen, planted, side.latency)

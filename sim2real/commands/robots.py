@@ -1,11 +1,12 @@
 """`sim2real robots`: list the robots, or what can be randomized on one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 from rich.table import Table
+from rich.text import Text
 
 from sim2real import shipped
 from sim2real.commands.console import Flag, Maybe, console, options, print_json
@@ -43,15 +44,18 @@ def _list(as_json: bool) -> None:
     for robot in robots:
         joints = f"{len(robot.driven)} driven of {len(robot.joints)}"
         task, rate = str(robot.task["name"]), f"{robot.control_hz:g} Hz"
-        table.add_row(f"[bold]{robot.name}[/bold]", joints, rate, task, robot.description)
+        table.add_row(Text(robot.name, "bold"), joints, rate, task, robot.description)
     return console.print(table)
 
 
 def _joints(robot: Robot, as_json: bool) -> None:
     if as_json:
-        facts = {"joints": list(robot.joints), "driven": list(robot.driven)}
-        return print_json({"name": robot.name, "control_hz": robot.control_hz, **facts})
-    console.print(f"[bold]{robot.name}[/bold]: {robot.description}")
+        facts = {
+            name: getattr(robot, name) for name in ("name", "description", "control_hz", "task")
+        }
+        joints = {"joints": list(robot.joints), "driven": list(robot.driven)}
+        return print_json({**facts, **joints, "randomize": robot.randomize})
+    console.print(Text(robot.name, "bold"), robot.description, sep=": ")
     table = Table(
         "joint", "mode", "torque limit", "velocity limit", "position", "kp", "kd", box=None
     )
@@ -66,7 +70,7 @@ def _joints(robot: Robot, as_json: bool) -> None:
     console.print(table)
     ranges = Table("randomized", "range", box=None)
     for name, data in robot.randomize.items():
-        ranges.add_row(name, str(data))
+        ranges.add_row(name, _range(data))
     return console.print(ranges)
 
 
@@ -79,6 +83,15 @@ def _parameters(robot: Robot, as_json: bool) -> None:
         return print_json([vars(row) for row in rows])
     table = Table("parameter", "nominal", "unit", "range in robot.toml", "", box=None)
     for row in rows:
-        span = str(robot.randomize.get(row.name, ""))
+        span = _range(robot.randomize.get(row.name, {}))
         table.add_row(row.name, f"{row.nominal:.4g}", row.unit, span, row.summary)
     return console.print(table)
+
+
+def _range(data: Mapping[str, Any]) -> str:
+    """Return `{ set = { log_uniform = [1, 2] } }` as 'set log_uniform [1, 2]'."""
+    words = []
+    while isinstance(data, Mapping) and data:
+        ((word, data),) = data.items()
+        words.append(word)
+    return " ".join([*words, str(data)]) if words else ""

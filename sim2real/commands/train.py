@@ -9,43 +9,46 @@ from typing import Annotated
 import tyro
 
 from sim2real import config, shipped
-from sim2real.commands.console import console, options, print_json, progress_bar
+from sim2real.commands.console import (
+    Flag,
+    Maybe,
+    console,
+    notes,
+    options,
+    print_json,
+    progress_bar,
+)
 from sim2real.errors import ConfigError
 from sim2real.training.job import Job
+
+_HELP = {"-h", "--help"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Train:
     """Train a policy in randomized simulation.
 
-    Ctrl-C stops after the iteration at hand; --resume continues exactly from there.
+    Ctrl-C stops after the iteration at hand; --resume continues exactly from there. The defaults
+    of the options below are the target's own: sim2real train TARGET --help shows them.
     """
 
     target: Annotated[str, tyro.conf.Positional]
     """A robot (a shipped name or a folder), a job's TOML file, or with --resume a run's folder."""
-    output: Path | None = None
+    output: Maybe[Path] = None
     """The run's folder; runs/<robot>-<algorithm>-<seed> if not given."""
-    resume: bool = False
+    resume: Flag = False
     """Continue the run in the target folder."""
-    json: bool = False
+    json: Flag = False
     """Print the result as JSON for a script."""
-    job: Annotated[Job, tyro.conf.arg(name="")] = field(default_factory=lambda: Job(robot=""))
+    job: Annotated[Job, tyro.conf.arg(name="")] = field(default_factory=lambda: Job(robot="TARGET"))
 
 
 def main(arguments: Sequence[str]) -> None:
     """Run the verb."""
+    chosen = _options(arguments)
+    job, folder = chosen.job, _folder(chosen)
     from sim2real.training.run import train
 
-    if not arguments or arguments[0].startswith("-"):
-        options(Train, arguments)  # prints the help, or what is missing
-        raise ConfigError("write what to train first: sim2real train pendulum ...")
-    target = arguments[0]
-    default = Train(target=target, job=find_job(target))
-    chosen = options(Train, arguments, default)
-    job = chosen.job
-    folder = chosen.output or Path("runs") / f"{Path(job.robot).name}-{job.algorithm}-{job.seed}"
-    if chosen.resume:
-        folder = chosen.output or Path(target)
     with progress_bar() as bar:
         task = bar.add_task("train", total=job.steps, note="")
 
@@ -56,10 +59,10 @@ def main(arguments: Sequence[str]) -> None:
             bar.update(task, completed=min(steps, job.steps), note=note, refresh=True)
 
         result = train(job, folder, resume=chosen.resume, on_progress=show)
+    if not result.finished:
+        notes.print(f"stopped; continue with: sim2real train {folder} --resume")
     if chosen.json:
         return print_json(dataclasses.asdict(result))
-    if not result.finished:
-        console.print(f"stopped; continue with: sim2real train {folder} --resume")
     best = result.evaluation
     return console.print(
         f"best policy: return {best['return']:.1f}, success {best['success']:.0%} in {folder}"
@@ -67,7 +70,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def find_job(target: str) -> Job:
-    """Return the job of a TOML file or a run; a robot's launch file, or the defaults."""
+    """Return the job of a TOML file, a run's folder, or a robot (its launch file, or defaults)."""
     path = Path(target).expanduser()
     if path.suffix == ".toml":
         return config.load(Job, path)
@@ -78,3 +81,35 @@ def find_job(target: str) -> Job:
         return config.load(Job, launch)
     shipped.find_robot(target)  # a wrong name is refused here, with the near ones
     return Job(robot=target)
+
+
+def _options(arguments: Sequence[str]) -> Train:
+    """Return what is asked for, over the target's own defaults."""
+    asks_for_help = bool(_HELP & set(arguments))
+    if asks_for_help and arguments[0].startswith("-"):
+        options(Train, arguments)  # prints the help of any target, and exits
+    first = options(Train, [word for word in arguments if word not in _HELP])
+    if first.resume and not (first.output or Path(first.target)).joinpath("job.toml").is_file():
+        raise ConfigError(
+            f"{first.output or first.target}: no run to resume: give the folder of a run that was"
+            " stopped, or leave out --resume"
+        )
+    return options(Train, arguments, dataclasses.replace(first, job=find_job(first.target)))
+
+
+def _folder(chosen: Train) -> Path:
+    """Return the run's folder; raises ConfigError if there is a run where none may be."""
+    name = f"{Path(chosen.job.robot).name}-{chosen.job.algorithm}-{chosen.job.seed}"
+    folder = chosen.output or (Path(chosen.target) if chosen.resume else Path("runs") / name)
+    found = (folder / "checkpoint.pt").is_file()
+    if chosen.resume and not found:
+        raise ConfigError(
+            f"{folder}: the run stopped before its first checkpoint: there is nothing to resume;"
+            " remove the folder and train again"
+        )
+    if found and not chosen.resume:
+        raise ConfigError(
+            f"{folder} holds a run already: choose another --output, or continue that run with:"
+            f" sim2real train {folder} --resume"
+        )
+    return folder

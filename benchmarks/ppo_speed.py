@@ -1,0 +1,106 @@
+"""PPO end to end on the hopper: our trainer (rsl_rl) and stable-baselines3, frames a second.
+
+    python benchmarks/ppo_speed.py [--quick]
+
+Both collect and learn from the same environment with the same network, rollouts, minibatches and
+epochs; one torch thread, two simulator threads. They take turns, an iteration each. Ours also
+normalizes observations and adapts its learning rate; stable-baselines3 is spared its
+VecNormalize, and our critic is not given the privileged observation.
+"""
+
+import argparse
+import warnings
+from collections.abc import Callable
+
+import _result
+import torch
+from stable_baselines3 import PPO
+
+from sim2real.envs.stable_baselines3 import StableBaselines3Env
+from sim2real.envs.vector_env import RobotVectorEnv
+from sim2real.shipped import find_robot
+from sim2real.training.job import PPOSettings
+from sim2real.training.ppo import PPOTrainer
+
+SEED, THREADS = 1, 2
+
+
+def main() -> None:
+    """Take turns and write results/ppo_speed.json."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="few iterations: a smoke test")
+    quick = parser.parse_args().quick
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    settings = PPOSettings(privileged_critic=False)
+    contestants = {"ours": ours(settings), "stable_baselines3": stable_baselines3(settings)}
+    rates = _result.alternate(contestants, repetitions=3 if quick else 20)
+    medians = _result.medians(rates)
+    faster = _result.ratio(rates, "ours", "stable_baselines3")
+    for name, rate in medians.items():
+        print(f"{name:20} {rate:8.0f} frames/s")
+    print(f"ours / stable_baselines3: {faster:.3f}  (target: above 1)")
+    path = _result.save(
+        "ppo_speed_quick" if quick else "ppo_speed",
+        settings={
+            "robot": "hopper", "seed": SEED, "simulator_threads": THREADS, "torch_threads": 1,
+            "num_envs": settings.num_envs, "rollout_steps": settings.rollout_steps,
+            "hidden": settings.hidden, "activation": settings.activation,
+            "epochs": settings.epochs, "minibatches": settings.minibatches, "quick": quick,
+        },
+        results={"frames_per_second": medians, "ours_over_stable_baselines3": faster,
+                 "repetitions": rates},
+    )  # fmt: skip
+    print("written:", path)
+
+
+def environment(settings: PPOSettings) -> RobotVectorEnv:
+    """Return the randomized hoppers."""
+    return RobotVectorEnv(find_robot("hopper"), settings.num_envs, seed=SEED, nthread=THREADS)
+
+
+def ours(settings: PPOSettings) -> Callable[[], int]:
+    """Return an iteration of our trainer."""
+    trainer = PPOTrainer(environment(settings), settings, SEED)
+
+    def iterate() -> int:
+        trainer.iterate()
+        return settings.num_envs * settings.rollout_steps
+
+    return iterate
+
+
+def stable_baselines3(settings: PPOSettings) -> Callable[[], int]:
+    """Return an iteration of stable-baselines3's PPO."""
+    frames = settings.num_envs * settings.rollout_steps
+    network = {
+        "net_arch": list(settings.hidden),
+        "activation_fn": torch.nn.ELU,
+        "log_std_init": float(torch.tensor(settings.init_std).log()),
+    }
+    model = PPO(
+        "MlpPolicy",
+        StableBaselines3Env(environment(settings)),
+        learning_rate=settings.learning_rate,
+        n_steps=settings.rollout_steps,
+        batch_size=frames // settings.minibatches,
+        n_epochs=settings.epochs,
+        gamma=settings.gamma,
+        gae_lambda=settings.lam,
+        clip_range=settings.clip,
+        ent_coef=settings.entropy,
+        max_grad_norm=1.0,
+        policy_kwargs=network,
+        seed=SEED,
+        device="cpu",
+    )
+
+    def iterate() -> int:
+        model.learn(frames, reset_num_timesteps=False)
+        return frames
+
+    return iterate
+
+
+if __name__ == "__main__":
+    main()
