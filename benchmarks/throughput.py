@@ -39,7 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a few stretches: a smoke test")
     quick = parser.parse_args().quick
-    steps, repetitions = (10, 3) if quick else (50, 40)
+    steps, repetitions = (10, 3) if quick else (40, 20)
     processes = (2,) if quick else (2, 8)
     warnings.simplefilter("ignore")  # gymnasium's advice, the model file's old attributes
     results = {}

@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _stop(message: str) -> None:
     """Say what is wrong and exit with 2. The message is not markup: `[task]` is a table in it."""
-    text = Text.assemble(("error: ", "red"), message)
+    text = Text.assemble(("error: ", "red"), " ".join(message.split()))
     Console(stderr=True, soft_wrap=True, highlight=False).print(text)
     raise SystemExit(2) from None
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
-from sim2real.errors import ConfigError, known
+from sim2real.errors import ConfigError, Sim2RealError, known
 
 T = TypeVar("T")
 
@@ -48,7 +48,10 @@ def from_dict(cls: type[T], data: Mapping[str, Any], where: str = "") -> T:
     for name in missing:
         if name not in values:
             raise ConfigError(f"{where}: the key {name!r} is missing{known(name, names)}")
-    return cls(**values)
+    try:
+        return cls(**values)
+    except Sim2RealError as error:  # of the values together: say where they stand
+        raise type(error)(f"{where}: {error}" if where else str(error)) from None
 
 
 def to_dict(value: Any) -> Any:

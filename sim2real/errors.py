@@ -59,7 +59,8 @@ class MissingExtraError(Sim2RealError):
 def known(name: str, names: Iterable[str]) -> str:
     """Return '; did you mean 'x'? known: ...', the end of every message about a wrong name."""
     names = sorted(names)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    close.sort(key=lambda near: not name.startswith(near))  # 'degrees' means 'deg', not 'deg/s'
     hint = f"; did you mean {close[0]!r}?" if close else ";"
     shown = ", ".join(names[:20]) + (f", ... ({len(names)} in all)" if len(names) > 20 else "")
     return f"{hint} known: {shown or 'none'}"

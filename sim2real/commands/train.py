@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -49,10 +50,13 @@ def main(arguments: Sequence[str]) -> None:
     job, folder = chosen.job, _folder(chosen)
     from sim2real.training.run import train
 
-    with progress_bar() as bar:
-        task = bar.add_task("train", total=job.steps, note="")
+    bar = progress_bar()
+    task = bar.add_task("train", total=job.steps, note="")
+    with ExitStack() as drawn:
 
         def show(steps: int, metrics: dict[str, float]) -> None:
+            if not bar.live.is_started:  # not before there is something to show
+                drawn.enter_context(bar)
             note = f"return {metrics['return']:.1f}" if "return" in metrics else ""
             if "evaluation/return" in metrics:
                 note += f"  evaluated {metrics['evaluation/return']:.1f}"
@@ -94,7 +98,7 @@ def _options(arguments: Sequence[str]) -> Train:
             f"{first.output or first.target}: no run to resume: give the folder of a run that was"
             " stopped, or leave out --resume"
         )
-    return options(Train, arguments, dataclasses.replace(first, job=find_job(first.target)))
+    return options(Train, arguments, Train(target=first.target, job=find_job(first.target)))
 
 
 def _folder(chosen: Train) -> Path:
