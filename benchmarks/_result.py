@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from importlib import metadata
@@ -47,7 +48,10 @@ def ratio(values: Mapping[str, list[float]], one: str, other: str) -> float:
 
 
 def save(name: str, *, settings: Mapping[str, Any], results: Mapping[str, Any]) -> Path:
-    """Write `results/<name>.json` with the machine, the versions and the date; return its path."""
+    """Write `results/<name>.json` with the machine, the versions and the date; return its path.
+
+    A smoke test (`settings["quick"]`) writes to a temporary folder: it measures nothing.
+    """
     content = {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "machine": _machine(),
@@ -55,8 +59,9 @@ def save(name: str, *, settings: Mapping[str, Any], results: Mapping[str, Any]) 
         "settings": dict(settings),
         "results": dict(results),
     }
-    FOLDER.mkdir(exist_ok=True)
-    path = FOLDER / f"{name}.json"
+    folder = Path(tempfile.mkdtemp()) if settings["quick"] else FOLDER
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.json"
     path.write_text(json.dumps(content, indent=2) + "\n")
     return path
 

@@ -29,7 +29,8 @@ try:  # ru_maxrss would count the parent's memory, from which this process was f
     lines = open("/proc/self/status").read().splitlines()
     peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
 except OSError:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 heavy = [name for name in ("torch", "mujoco", "gymnasium", "scipy") if name in sys.modules]
 print(json.dumps({{"seconds": seconds, "peak_mb": peak / 1e6, "heavy": heavy,
                   "modules": len(sys.modules)}}))
@@ -65,9 +66,8 @@ def main() -> None:
         print(f"{name:22} {result['seconds']:.3f} s  {result['peak_mb']:.1f} MB"
               f"  heavy imports: {', '.join(result['heavy']) or 'none'}")  # fmt: skip
     print(f"target: {TARGETS['seconds']} s, {TARGETS['peak_mb']} MB, none of torch and mujoco")
-    name = "import_cost_quick" if quick else "import_cost"
     settings = {"repetitions": repetitions, "targets": TARGETS, "quick": quick, "seed": 0}
-    print("written:", _result.save(name, settings=settings, results=results))
+    print("written:", _result.save("import_cost", settings=settings, results=results))
 
 
 def export_pendulum(path: Path) -> None:

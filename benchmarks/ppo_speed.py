@@ -41,7 +41,7 @@ def main() -> None:
         print(f"{name:20} {rate:8.0f} frames/s")
     print(f"ours / stable_baselines3: {faster:.3f}  (target: above 1)")
     path = _result.save(
-        "ppo_speed_quick" if quick else "ppo_speed",
+        "ppo_speed",
         settings={
             "robot": "hopper", "seed": SEED, "simulator_threads": THREADS, "torch_threads": 1,
             "num_envs": settings.num_envs, "rollout_steps": settings.rollout_steps,

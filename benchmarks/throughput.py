@@ -20,14 +20,14 @@ from typing import Any
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before numpy: favours gymnasium's many processes
 
-import _result  # noqa: E402
-import gymnasium  # noqa: E402
-import numpy as np  # noqa: E402
-from _by_hand import ByHand  # noqa: E402
+import _result
+import gymnasium
+import numpy as np
+from _by_hand import ByHand
 
-from sim2real.envs.vector_env import RobotVectorEnv  # noqa: E402
-from sim2real.robot import Robot  # noqa: E402
-from sim2real.shipped import find_robot  # noqa: E402
+from sim2real.envs.vector_env import RobotVectorEnv
+from sim2real.robot import Robot
+from sim2real.shipped import find_robot
 
 NUM_ENVS, THREADS, SEED = 256, 2, 1
 ROBOTS = {"hopper": "Hopper", "half_cheetah": "HalfCheetah"}
@@ -53,8 +53,7 @@ def main() -> None:
         "async_vector_env": f"one process an environment, the faster of {processes} processes;"
         " shared memory, one numerical thread a process",
     }  # fmt: skip
-    name = "throughput_quick" if quick else "throughput"
-    print("written:", _result.save(name, settings=settings, results=results))
+    print("written:", _result.save("throughput", settings=settings, results=results))
 
 
 def compare(

@@ -145,7 +145,10 @@ class Robot:
             raise RobotError(f"{folder}: not a robot: it has no robot.toml")
         robot = config.load(cls, path)
         robot = dataclasses.replace(robot, name=robot.name or folder.name, folder=folder.resolve())
-        _ = robot.ranges  # bad ones are refused here, not in the middle of a run
+        try:
+            _ = robot.ranges  # bad ones are refused here, not in the middle of a run
+        except ParameterError as error:
+            raise ParameterError(f"{path}: randomize: {error}") from None
         if not robot.model.startswith("package:"):  # a robot's computer needs no simulator's files
             _ = robot.model_path
         return robot

@@ -98,6 +98,8 @@ def _options(arguments: Sequence[str]) -> Train:
             f"{first.output or first.target}: no run to resume: give the folder of a run that was"
             " stopped, or leave out --resume"
         )
+    if asks_for_help:  # tyro leaves out what came before --help
+        arguments = ["--help"]
     return options(Train, arguments, Train(target=first.target, job=find_job(first.target)))
 
 

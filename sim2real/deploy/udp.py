@@ -55,7 +55,7 @@ class UdpLink(Link):
             raise LinkError(
                 self._refusal
                 or f"no robot answers at {self.address}: start its driver there, or a virtual robot"
-                f" (sim2real serve {self.robot.name}), or give the address of one that runs"
+                f" (sim2real robot {self.robot.name}), or give the address of one that runs"
             )
 
     def read(self) -> Measurement | None:  # noqa: D102

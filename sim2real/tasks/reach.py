@@ -27,9 +27,9 @@ class ReachOptions:
     """Share of each joint's range from which goals and starts are drawn."""
     floor: float = 0.05
     """Goals lie at least this high above the base [m]."""
-    distance: float = 0.02
+    distance: float = 0.03
     """The tip is there within this distance [m] ..."""
-    angle: float = 0.26
+    angle: float = 0.35
     """... and this angle [rad]."""
     effort_weight: float = 0.02
 

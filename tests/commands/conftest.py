@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ def sim2real(capsys, monkeypatch, tmp_path) -> Callable[..., Outcome]:
 
 
 @pytest.fixture(scope="session")
-def tiny_run(tmp_path_factory) -> Iterator[tuple[Path, Outcome, Outcome]]:
+def tiny_run(tmp_path_factory) -> tuple[Path, Outcome, Outcome]:
     """A run of the pendulum with its controller, and what `train` and `export` said, with --json.
 
     In processes of their own, so that nothing that a library prints escapes notice.
@@ -62,7 +62,7 @@ def tiny_run(tmp_path_factory) -> Iterator[tuple[Path, Outcome, Outcome]]:
 
     trained = call("train", "pendulum", "--output", "run", *TINY)
     exported = call("export", "run")
-    yield folder / "run", trained, exported
+    return folder / "run", trained, exported
 
 
 @pytest.fixture(scope="session")
