@@ -33,7 +33,7 @@ Maybe = Annotated[T | None, tyro.conf.arg(help_behavior_hint=_hint)]
 def options(cls: type[T], arguments: Sequence[str], default: T | None = None) -> T:
     """Return `cls` from command-line arguments; exits with help or a message about a wrong one."""
     verb = cls.__name__.lower()
-    given = {} if default is None else {"default": default}
+    given: dict[str, Any] = {} if default is None else {"default": default}
     return tyro.cli(
         cls,
         prog=f"sim2real {verb}",

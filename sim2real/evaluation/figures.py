@@ -17,7 +17,8 @@ COLOURS = ("#d97706", "#2563eb", "#059669", "#9333ea")
 _TRUTH, _NOMINAL = "#111827", "#9ca3af"
 _STYLE: dict[str, Any] = {
     "font.family": "sans-serif", "font.size": 10, "axes.spines.top": False,
-    "axes.spines.right": False, "axes.axisbelow": True, "axes.edgecolor": "#9ca3af", "axes.labelcolor": "#374151",
+    "axes.spines.right": False, "axes.axisbelow": True, "axes.edgecolor": "#9ca3af",
+    "axes.labelcolor": "#374151",
     "xtick.color": "#6b7280", "ytick.color": "#6b7280", "axes.grid": True,
     "grid.color": "#e5e7eb", "legend.frameon": False, "svg.fonttype": "none",
     "svg.hashsalt": "sim2real",

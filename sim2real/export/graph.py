@@ -1,5 +1,6 @@
 """The whole controller as one torch module: raw measurements in, commands out, state explicit."""
 
+import copy
 from typing import final
 
 import numpy as np
@@ -18,11 +19,14 @@ class ControllerGraph(nn.Module):
 
     Inputs `position`, `velocity` (1, njoint), `goal` (1, ngoal) if the task has one, and
     `state.command` (1, ncommand), the command before. Outputs `command` and `next.state.command`.
+    All are float32; between them the graph computes in float64, because a policy may answer its
+    own last command with more than it got: float32 rounding, which differs from one processor to
+    the next, would grow from step to step.
     """
 
     def __init__(self, robot: Robot, task: Task, policy: Policy):
         super().__init__()
-        self._task, self._policy = task, policy.eval()
+        self._task, self._policy = task, copy.deepcopy(policy).double().eval()
         self._action_map = ActionMap.of(robot)
         self._has_goal = task.ngoal > 0
         njoint, ncommand = len(robot.joints), len(robot.driven)
@@ -43,9 +47,9 @@ class ControllerGraph(nn.Module):
 
     def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the command and the next state."""
-        position, velocity, *goal, previous = inputs
+        position, velocity, *goal, previous = (value.double() for value in inputs)
         observation = self._task.observe(position, velocity, previous, goal[0] if goal else None)
-        command = self._action_map.command(self._policy(observation), previous)
+        command = self._action_map.command(self._policy(observation), previous).float()
         return command, command + 0.0  # two outputs of one name would be one in the graph
 
 
