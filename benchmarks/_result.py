@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import multiprocessing
 import os
 import platform
 import statistics
@@ -15,25 +16,45 @@ from typing import Any
 FOLDER = Path(__file__).parent / "results"
 
 
+Rates = dict[str, list[float]]
+
+
 def alternate(
     contestants: Mapping[str, Callable[[], int]], repetitions: int
-) -> dict[str, list[float]]:
-    """Return the rates [1/s] of each contestant, one for each repetition.
+) -> tuple[Rates, Rates]:
+    """Return the rates of each contestant, one for each repetition.
 
     A contestant does a stretch of work and returns how much it did. They take turns, each time
     beginning with another one, so that whatever else the machine does meets all of them alike.
     The first round warms up and is not counted.
+
+    Returns:
+        by_wall: work done in a second [1/s].
+        by_cpu: work done in a second of processor time, of all threads and child processes
+            [1/s]: it hardly depends on what else the machine does.
     """
-    rates: dict[str, list[float]] = {name: [] for name in contestants}
+    by_wall: Rates = {name: [] for name in contestants}
+    by_cpu: Rates = {name: [] for name in contestants}
     order = list(contestants)
     for repetition in range(repetitions + 1):
         for name in order:
-            start = time.perf_counter()
+            cpu, start = _cpu_seconds(), time.perf_counter()
             done = contestants[name]()
+            wall, cpu = time.perf_counter() - start, _cpu_seconds() - cpu
             if repetition:
-                rates[name].append(done / (time.perf_counter() - start))
+                by_wall[name].append(done / wall)
+                by_cpu[name].append(done / cpu)
         order = [*order[1:], order[0]]
-    return rates
+    return by_wall, by_cpu
+
+
+def _cpu_seconds() -> float:
+    """Return the processor time of this process and of its children that still run."""
+    seconds = time.process_time()
+    if hasattr(time, "pthread_getcpuclockid"):  # Linux: a process's clock can be read by its id
+        for child in multiprocessing.active_children():
+            seconds += time.clock_gettime(~child.pid << 3 | 2)
+    return seconds
 
 
 def medians(values: Mapping[str, list[float]]) -> dict[str, float]:

@@ -21,14 +21,32 @@ robot = "pendulum"
 """
 
 
-def sim2real(folder: Path, *arguments: object) -> str:
+def sim2real(folder: Path, *arguments: object, codes: tuple[int, ...] = (0,)) -> str:
     """Return what the command says on stdout."""
     command = [sys.executable, "-m", "sim2real", *map(str, arguments)]
     done = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=120, check=False
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode in codes, done.stdout + done.stderr
     return done.stdout
+
+
+def drive(folder: Path, recording: str, *arguments: object, option: str) -> Any:
+    """Return what a run on the robot says, which leaves `recording`.
+
+    The runtime trips when measurements are late, as they are where many processes share a core.
+    That is right, but not what is tested here: such a run is done again.
+    """
+    for attempt in range(6):
+        target = f"{attempt}-{recording}"
+        said = json.loads(sim2real(folder, *arguments, option, target, "--json", codes=(0, 1)))
+        (summary,) = said if isinstance(said, list) else [said]
+        if summary["ended"] == "done":
+            break
+    else:
+        pytest.fail(f"it never ran to the end: {summary['reason']}")
+    (folder / target).rename(folder / recording)
+    return summary
 
 
 def free_address() -> str:
@@ -76,12 +94,16 @@ def results(tmp_path_factory) -> tuple[Path, dict[str, Any]]:
     call("export", "export", "wide", "--output", "wide.onnx")
     deploy = ("deploy", "wide.onnx", "--robot", "pendulum", "--seconds", "0.5")
     with virtual_robot(folder, "mujoco") as address:
-        call("deploy on mujoco", *deploy, "--address", address, "--record", "other")
+        said["deploy on mujoco"] = drive(
+            folder, "other", *deploy, "--address", address, option="--record"
+        )
     with virtual_robot(folder, "bullet") as address:
-        call("deploy", *deploy, "--address", address, "--record", "wide-on-robot")
-        call(
-            "record", "record", "pendulum", "--address", address, "--from-start",
-            "--seconds", "3", "--band", "0.4", "1.5", "--output", "excitation.mcap",
+        said["deploy"] = drive(
+            folder, "wide-on-robot", *deploy, "--address", address, option="--record"
+        )
+        said["record"] = drive(
+            folder, "excitation.mcap", "record", "pendulum", "--address", address, "--from-start",
+            "--seconds", "3", "--band", "0.4", "1.5", option="--output",
         )  # fmt: skip
     (folder / "recipe").mkdir()
     (folder / "recipe" / "recipe.toml").write_text(RECIPE)
@@ -108,9 +130,7 @@ def test_a_policy_is_trained_and_exported(results):
 )
 def test_a_controller_runs_on_a_virtual_robot_of_either_engine(results, step, recording):
     folder, said = results
-    (run,) = said[step]
-    assert run["ended"] == "done"
-    assert run["seconds"] == pytest.approx(0.5, abs=0.1)
+    assert said[step]["seconds"] == pytest.approx(0.5, abs=0.1)
     assert (folder / recording / "episode-1.mcap").is_file()
 
 
@@ -118,7 +138,7 @@ def test_an_excitation_is_recorded(results):
     from sim2real.deploy.recording import read_recording
 
     folder, said = results
-    assert said["record"]["ended"] == "done"
+    assert said["record"]["seconds"] == pytest.approx(3.0, abs=0.1)
     trajectory, metadata = read_recording(folder / "excitation.mcap")
     assert trajectory.joints == ("pivot",)
     assert trajectory.seconds[-1] == pytest.approx(3.0, abs=0.1)

@@ -1,7 +1,11 @@
-"""Where the tip is for given joint positions, on the nominal model."""
+"""Where the tip is for given joint positions: one array function for numpy, torch and the graph."""
+
+from dataclasses import dataclass
+from typing import Any, final
 
 import mujoco
 import numpy as np
+from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
 from sim2real.errors import RobotError
@@ -11,22 +15,104 @@ from sim2real.sim.model import joint_addresses
 Array = NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class _Step:
+    """One fixed offset and one joint behind it, seen from the step before."""
+
+    position: Array
+    """(3,)."""
+    rotation: Array
+    """(3, 3)."""
+    joint: int = -1
+    """Index among the robot's joints; -1 for none."""
+    zero: float = 0.0
+    """The joint position at which the joint does nothing."""
+    slides: bool = False
+    axis: Array | None = None
+    """(3,)."""
+
+
+@final
 class Kinematics:
-    """Forward kinematics of one robot's tip."""
+    """Forward kinematics of one robot's tip, on the nominal model."""
 
     def __init__(self, robot: Robot, model: mujoco.MjModel):
-        self._robot, self._model = robot, model
-        self._data = mujoco.MjData(model)
-        self._qpos, _ = joint_addresses(robot, model)
+        self._name = robot.name
+        self._steps = None if robot.tip is None else _chain(robot, model)
 
-    def tip(self, position: Array) -> tuple[Array, Array]:
-        """Return the tip's position (n, 3) and rotation (n, 3, 3) for joints (n, njoint)."""
-        if self._robot.tip is None:
-            raise RobotError(f"robot {self._robot.name!r} has no tip: name a site in robot.toml")
-        site = self._data.site(self._robot.tip)
-        tip, rotation = np.empty((len(position), 3)), np.empty((len(position), 9))
-        for row, joints in enumerate(position):
-            self._data.qpos[self._qpos] = joints
-            mujoco.mj_kinematics(self._model, self._data)
-            tip[row], rotation[row] = site.xpos, site.xmat
-        return tip, rotation.reshape(-1, 3, 3)
+    def tip(self, position: Any) -> tuple[Any, Any]:
+        """Return the tip's position (n, 3) and rotation (n, 3, 3) for joints (n, njoint).
+
+        Any array library's arrays. Raises RobotError if the robot has no tip.
+        """
+        if self._steps is None:
+            raise RobotError(f"robot {self._name!r} has no tip: name a site in robot.toml")
+        xp = array_namespace(position)
+        nothing = position[:, :1] * 0.0
+        point = nothing + _like(xp, np.zeros(3), position)
+        rotation = nothing[:, :, None] + _like(xp, np.eye(3), position)
+        for step in self._steps:
+            point = point + _apply(rotation, _like(xp, step.position, position))
+            rotation = rotation @ _like(xp, step.rotation, position)
+            if step.axis is not None:
+                moved = position[:, step.joint : step.joint + 1] - step.zero
+                axis = _like(xp, step.axis, position)
+                if step.slides:
+                    point = point + moved * _apply(rotation, axis)
+                else:
+                    rotation = rotation @ _turn(xp, step.axis, moved)
+        return point, rotation
+
+
+def _apply(rotation: Any, vector: Any) -> Any:
+    """Return rotation (n, 3, 3) times vector (3,): (n, 3)."""
+    return (rotation @ vector[:, None])[:, :, 0]
+
+
+def _turn(xp: Any, axis: Array, angle: Any) -> Any:
+    """Return rotations (n, 3, 3) by `angle` (n, 1) about `axis`, by Rodrigues' formula."""
+    x, y, z = axis
+    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    first, second = (_like(xp, matrix, angle) for matrix in (cross, cross @ cross))
+    angle = angle[:, :, None]
+    return _like(xp, np.eye(3), angle) + xp.sin(angle) * first + (1.0 - xp.cos(angle)) * second
+
+
+def _like(xp: Any, constant: Array, example: Any) -> Any:
+    """Return a constant as an array of the example's library and type."""
+    return xp.asarray(constant, dtype=example.dtype)
+
+
+def _chain(robot: Robot, model: mujoco.MjModel) -> list[_Step]:
+    """Return the steps from the world to the tip."""
+    joints = {model.joint(name).id: index for index, name in enumerate(robot.joints)}
+    qpos = dict(zip(joints, joint_addresses(robot, model)[0], strict=True))
+    site = model.site(robot.tip)
+    bodies, body = [], int(model.site_bodyid[site.id])
+    while body:
+        bodies.append(body)
+        body = int(model.body_parentid[body])
+    steps = []
+    for body in reversed(bodies):
+        steps.append(_Step(model.body_pos[body], _matrix(model.body_quat[body])))
+        first = int(model.body_jntadr[body])
+        for joint in range(first, first + int(model.body_jntnum[body])):
+            if joint not in joints:
+                raise RobotError(
+                    f"robot {robot.name!r}: the joint {model.joint(joint).name!r} moves its tip:"
+                    " list it in robot.toml, as passive if it is not driven"
+                )
+            anchor = model.jnt_pos[joint]
+            slides = int(model.jnt_type[joint]) == mujoco.mjtJoint.mjJNT_SLIDE.value
+            zero = float(model.qpos0[qpos[joint]])
+            axis = model.jnt_axis[joint]
+            steps.append(_Step(anchor, np.eye(3), joints[joint], zero, slides, axis))
+            steps.append(_Step(-anchor, np.eye(3)))
+    steps.append(_Step(site.pos, _matrix(site.quat)))
+    return steps
+
+
+def _matrix(quaternion: Array) -> Array:
+    flat = np.zeros(9)
+    mujoco.mju_quat2Mat(flat, quaternion)
+    return flat.reshape(3, 3)

@@ -52,7 +52,7 @@ class Reach(Task):
         limits = [joint.limits.position for joint in robot.joints.values() if joint.limits]
         low, high = np.array(limits).T
         self._centre, self._span = (low + high) / 2, options.reach * (high - low)
-        self.nobs = 3 * len(limits) + self.ngoal
+        self.nobs = 3 * len(limits) + 6
         self.nstart = len(limits)
         self.ngoal_uniforms = _CANDIDATES * len(limits)
 
@@ -65,9 +65,13 @@ class Reach(Task):
         options = config.from_dict(ReachOptions, robot.task, f"{robot.name}: task")
         return cls(options, robot, kinematics)
 
-    def observe(self, position: Any, velocity: Any, command: Any, goal: Any) -> Any:  # noqa: D102
+    def observe(self, position: Any, velocity: Any, command: Any, goal: Any) -> Any:
+        """Return the joints, and the way from the tip to the goal in the tip's own frame."""
         xp = array_namespace(position)
-        parts = [position, velocity / 5.0, command - position, goal[:, :3] * 4.0, goal[:, 3:]]
+        tip, rotation = self._kinematics.tip(position)
+        way = _in_frame(rotation, goal[:, :3] - tip)
+        turn = _turn(xp, _in_frame(rotation, goal[:, 3:6]), _in_frame(rotation, goal[:, 6:9]))
+        parts = [position, velocity / 5.0, command - position, way * 4.0, turn]
         return xp.concat(parts, axis=-1)
 
     def reward(self, state: State) -> Array:  # noqa: D102
@@ -111,3 +115,18 @@ class Reach(Task):
         """Return the pose with the joints a tenth of their range off the centre."""
         tip, rotation = self._kinematics.tip((self._centre + 0.1 * self._span)[None])
         return np.concatenate([tip[0], rotation[0, :, 0], rotation[0, :, 1]])
+
+
+def _in_frame(rotation: Any, vector: Any) -> Any:
+    """Return vectors (n, 3) of the world in frames (n, 3, 3)."""
+    return (vector[:, None, :] @ rotation)[:, 0, :]
+
+
+def _turn(xp: Any, x: Any, y: Any) -> Any:
+    """Return the turn to a frame with axes `x` and `y` (n, 3): the sine, along the turn's axis.
+
+    Half the antisymmetric part of the rotation matrix whose columns are x, y and x × y.
+    """
+    z = xp.linalg.cross(x, y)
+    parts = [y[:, 2:3] - z[:, 1:2], z[:, 0:1] - x[:, 2:3], x[:, 1:2] - y[:, 0:1]]
+    return 0.5 * xp.concat(parts, axis=1)

@@ -102,6 +102,18 @@ def test_reach_succeeds_exactly_at_the_goal():
     assert not task.success(state(joints + 0.3, goal=goal))[0]
 
 
+def test_reach_sees_the_way_to_the_goal_in_the_tips_own_frame():
+    _, task = task_of("so101")
+    joints = task.start(np.full((1, task.nstart), 0.6))[0]
+    tip, rotation = task._kinematics.tip(joints)
+    angle, along = 0.4, np.array([0.01, -0.02, 0.03])
+    turned = rotation[0] @ [[1, 0, 0], [0, np.cos(angle), -np.sin(angle)],
+                            [0, np.sin(angle), np.cos(angle)]]  # fmt: skip
+    goal = np.concatenate([tip[0] + rotation[0] @ along, turned[:, 0], turned[:, 1]])[None]
+    seen = task.observe(joints, 0 * joints, joints, goal)[0, -6:]
+    np.testing.assert_allclose(seen, [*(4.0 * along), np.sin(angle), 0.0, 0.0], atol=1e-12)
+
+
 def test_a_recording_is_scored_like_a_simulation():
     """Without the tip's pose, reach takes it from the joints."""
     _, task = task_of("so101")
