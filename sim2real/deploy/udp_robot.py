@@ -33,7 +33,7 @@ class UdpRobot:
         self._id = robot_id(robot)
         self._socket: socket.socket | None = None
         self._client: Any = None
-        self._session = self._heard = self._newest = 0
+        self._session = self._heard = self._newest = self._now = 0
         self._seq = self._episode = 0
         self._command: Array | None = None
         self._until = 0
@@ -52,6 +52,11 @@ class UdpRobot:
     def damping(self) -> bool:
         """Whether no command is held."""
         return self._command is None
+
+    @property
+    def in_use(self) -> bool:
+        """Whether a client holds the robot and has been heard of lately."""
+        return self._client is not None and self._now - self._heard < _HOLD
 
     @property
     def latency(self) -> float:
@@ -93,7 +98,7 @@ class UdpRobot:
             position: measured positions (njoint,) [rad].
             velocity: measured velocities (njoint,) [rad/s].
         """
-        self._seq += 1
+        self._seq, self._now = self._seq + 1, now
         sane = bool(np.isfinite(position).all() and np.isfinite(velocity).all())
         if sane:
             self._position, self._velocity = position, velocity

@@ -12,6 +12,7 @@ from sim2real.parameters.randomness import normal
 from sim2real.sim.simulator import Simulator
 
 _ALONE = np.zeros(1, np.int32)
+_NAP = 0.02  # s
 
 
 def serve(
@@ -25,7 +26,7 @@ def serve(
     """Simulate the robot behind `udp_robot`, until `seconds` have passed or SIGTERM or Ctrl-C.
 
     The robot's clock is the simulation's: one that the computer cannot hold in time catches up,
-    step by step, so that stamps and physics always agree.
+    step by step, so that stamps and physics always agree. Between clients it moves in slow motion.
 
     Args:
         simulator: one simulation (nsim = 1); its robot's `control_hz` is the rate of the robot's
@@ -47,8 +48,17 @@ def serve(
             now = start + round(step * 1e9 / hz)
             _advance(simulator, udp_robot, now, step, seed)
             step += 1
-            if realtime:
+            if realtime and not udp_robot.in_use:
+                start += _rest()
+            elif realtime:
                 time.sleep(max(0.0, start * 1e-9 + step / hz - time.monotonic()))
+
+
+def _rest() -> int:
+    """Leave the processor to others while nobody talks to the robot; return how long [ns]."""
+    begin = time.monotonic_ns()
+    time.sleep(_NAP)
+    return time.monotonic_ns() - begin
 
 
 def _advance(simulator: Simulator, udp_robot: UdpRobot, now: int, step: int, seed: int) -> None:

@@ -61,7 +61,7 @@ class Job:
     posterior: str | None = None
     """A calibration's posterior.toml: drawn instead of the robot's ranges for its parameters."""
     randomized: bool = True
-    """False trains on the nominal robot alone."""
+    """Draw a new robot for each episode; without it, train on the nominal one."""
     nthread: int = 2
     """Threads of the simulator."""
     evaluate_every: int = 10

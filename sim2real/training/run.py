@@ -16,7 +16,7 @@ import torch
 from sim2real import __version__, config, shipped
 from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.errors import ConfigError
-from sim2real.evaluation.rollout import evaluate
+from sim2real.envs.rollout import evaluate
 from sim2real.parameters import randomness
 from sim2real.parameters.posterior import Posterior
 from sim2real.robot import Robot
@@ -68,8 +68,7 @@ def train(
     run = _Run(job, robot, posterior, folder)
     if resume:
         run.load(checkpoint)
-    else:
-        config.save(job, folder / "job.toml")
+    config.save(job, folder / "job.toml")
     return run.until_done(on_progress or (lambda steps, metrics: None))
 
 
