@@ -9,10 +9,10 @@ import numpy as np
 
 from sim2real import config, shipped
 from sim2real.deploy.recording import read_recording
+from sim2real.envs.rollout import evaluate
 from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.errors import ConfigError
 from sim2real.evaluation.recording import Score, score
-from sim2real.envs.rollout import evaluate
 from sim2real.parameters.posterior import Posterior
 from sim2real.robot import Robot
 from sim2real.tasks import Task

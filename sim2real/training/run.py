@@ -14,9 +14,9 @@ import numpy as np
 import torch
 
 from sim2real import __version__, config, shipped
+from sim2real.envs.rollout import evaluate
 from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.errors import ConfigError
-from sim2real.envs.rollout import evaluate
 from sim2real.parameters import randomness
 from sim2real.parameters.posterior import Posterior
 from sim2real.robot import Robot
