@@ -49,16 +49,10 @@ def serve(
             _advance(simulator, udp_robot, now, step, seed)
             step += 1
             if realtime and not udp_robot.in_use:
-                start += _rest()
+                time.sleep(_NAP)  # leaves the processor to others
+                start = time.monotonic_ns() - round(step * 1e9 / hz)
             elif realtime:
                 time.sleep(max(0.0, start * 1e-9 + step / hz - time.monotonic()))
-
-
-def _rest() -> int:
-    """Leave the processor to others while nobody talks to the robot; return how long [ns]."""
-    begin = time.monotonic_ns()
-    time.sleep(_NAP)
-    return time.monotonic_ns() - begin
 
 
 def _advance(simulator: Simulator, udp_robot: UdpRobot, now: int, step: int, seed: int) -> None:

@@ -168,3 +168,51 @@ def test_more_than_one_simulation_is_no_robot(pendulum):
 
     with UdpRobot(pendulum, "127.0.0.1:0") as side, pytest.raises(RobotError, match="2 are given"):
         drive(MujocoSimulator(dataclasses.replace(pendulum), 2), side, 0.1)
+
+
+class FakeTime:
+    """Time that passes only in sleep, and a little with each look."""
+
+    def __init__(self):
+        self.now = 10**12
+
+    def monotonic_ns(self):
+        self.now += 50_000
+        return self.now
+
+    def monotonic(self):
+        return self.monotonic_ns() * 1e-9
+
+    def sleep(self, seconds):
+        self.now += round(seconds * 1e9)
+
+
+class FakeSide:
+    """A robot's side that is in use, idle for long, and in use again."""
+
+    reset_requested = False
+
+    def __init__(self, clock):
+        self.clock, self.ahead, self.turns = clock, [], 0
+
+    @property
+    def in_use(self):
+        return not 300 <= self.turns < 3000
+
+    def exchange(self, now, position, velocity):
+        self.turns += 1
+        self.ahead.append(now - self.clock.now)
+        return np.zeros(1)
+
+
+def test_a_long_pause_between_clients_does_not_run_the_clock_ahead(pendulum, monkeypatch):
+    from sim2real.sim import virtual_robot
+    from sim2real.sim.mujoco_batch import MujocoSimulator
+
+    clock = FakeTime()
+    monkeypatch.setattr(virtual_robot, "time", clock)
+    simulator = MujocoSimulator(dataclasses.replace(pendulum, control_hz=1000), 1)
+    side = FakeSide(clock)
+    virtual_robot.serve(simulator, side, seconds=3.3)
+    assert side.turns == 3300
+    assert np.abs(side.ahead).max() < 2_000_000
