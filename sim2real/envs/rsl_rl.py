@@ -22,37 +22,33 @@ class RslRlEnv(VecEnv):
         self.episode_length_buf = torch.from_numpy(env.steps)  # the same memory
         self.device = "cpu"
         self.cfg = {}
-        self.observation, _ = env.reset()
+        self.observations = self._groups(env.reset()[0], self._privileged())
 
     def get_observations(self) -> TensorDict:
         """Return the current observations."""
-        return self._groups(self.observation)
+        return self.observations
 
     def step(
         self, actions: torch.Tensor
     ) -> tuple[TensorDict, torch.Tensor, torch.Tensor, dict[str, Any]]:
         """Advance all environments.
 
-        `extras["final_observations"]` holds the observations before any restart: the value of a
-        truncated episode is that of its last state, not of the next episode's first.
+        `extras["truncated"]` (n,) tells the episodes that only ran out of time; if there are any,
+        `extras["final_observations"]` holds the observations before the restart: the value of such
+        an episode is that of its last state, not of the next episode's first.
         """
-        before = self._privileged()
-        self.observation, reward, terminated, truncated, infos = self.env.step(actions.numpy())
-        last = self._groups(infos.get("final_obs", self.observation), before)
-        extras = {
-            "truncated": torch.from_numpy(truncated),
-            "final_observations": last,
-            "infos": infos,
-        }
+        before = self.observations["privileged"]
+        observation, reward, terminated, truncated, infos = self.env.step(actions.numpy())
+        extras = {"truncated": torch.from_numpy(truncated), "infos": infos}
+        if truncated.any():
+            extras["final_observations"] = self._groups(infos["final_obs"], before)
+        # worlds change only where an episode ended
+        self.observations = self._groups(observation, self._privileged() if infos else before)
         done = torch.from_numpy((terminated | truncated).astype("int64"))
-        reward = torch.from_numpy(reward.astype("float32"))
-        return self._groups(self.observation), reward, done, extras
+        return self.observations, torch.from_numpy(reward.astype("float32")), done, extras
 
-    def _groups(self, observation: Any, privileged: torch.Tensor | None = None) -> TensorDict:
-        groups = {
-            "policy": torch.from_numpy(observation),
-            "privileged": self._privileged() if privileged is None else privileged,
-        }
+    def _groups(self, observation: Any, privileged: torch.Tensor) -> TensorDict:
+        groups = {"policy": torch.from_numpy(observation), "privileged": privileged}
         return TensorDict(groups, batch_size=[self.num_envs])  # type: ignore[arg-type]
 
     def _privileged(self) -> torch.Tensor:

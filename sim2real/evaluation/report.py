@@ -98,7 +98,7 @@ def _sections(results: Results) -> list[str]:
     sections.append(_section("Learning", text, figures.learning_curves(results)))
     if results.steps:
         commands = "".join(
-            f"<tr><td>{html.escape(step['title'])}</td><td style='text-align:left'>"
+            f"<tr><td>{html.escape(step['title'])}</td><td class='command'>"
             f"<code>{html.escape(step['command'])}</code></td></tr>"
             for step in results.steps
         )
@@ -134,13 +134,16 @@ def _value(values: dict[str, float], total: str, share: str) -> str:
 
 
 def _parameter_table(results: Results) -> str:
-    rows = []
+    rows, reasons = [], []
     for row in parameter_rows(results):
         interval = f"{row['low']:.4g} to {row['high']:.4g}"
         planted = "" if row["planted"] is None else f"{row['planted']:.4g}"
         covered = {None: "", True: "<span class='yes'>inside</span>",
                    False: "<span class='no'>outside</span>"}[row["covered"]]  # fmt: skip
-        cells = [f"{row['estimate']:.4g}", interval, planted, covered, html.escape(row["verdict"])]
+        verdict, _, reason = row["verdict"].partition(": ")
+        cells = [f"{row['estimate']:.4g}", interval, planted, covered, html.escape(verdict)]
+        if reason:
+            reasons.append(f"<code>{html.escape(row['name'])}</code>: {html.escape(reason)}.")
         rows.append(
             f"<tr><td><code>{html.escape(row['name'])}</code></td>"
             + "".join(f"<td>{cell}</td>" for cell in cells)
@@ -148,4 +151,5 @@ def _parameter_table(results: Results) -> str:
         )
     head = ("parameter", "estimate", "95 % interval", "planted", "", "verdict")
     header = "".join(f"<th>{name}</th>" for name in head)
-    return f"<table><tr>{header}</tr>{''.join(rows)}</table>" if rows else ""
+    table = f"<table><tr>{header}</tr>{''.join(rows)}</table>"
+    return table + "".join(f"<p class='note'>{reason}</p>" for reason in reasons)

@@ -1,11 +1,13 @@
 """PPO: rsl_rl's algorithm, models and storage on our environment."""
 
+from collections.abc import Iterator
 from typing import Any, final
 
 import torch
 from rsl_rl.algorithms import PPO
 from rsl_rl.models import MLPModel
 from rsl_rl.storage import RolloutStorage
+from tensordict import TensorDict
 
 from sim2real.envs.rsl_rl import RslRlEnv
 from sim2real.envs.vector_env import RobotVectorEnv
@@ -58,7 +60,7 @@ class PPOTrainer(Trainer):
         return {
             "algorithm": self._algorithm.save(),
             "env": self._env.env.state_dict(),
-            "observation": self._env.observation.copy(),
+            "observations": self._env.observations.to_dict(),
             "statistics": self._statistics.state_dict(),
             "torch": torch.get_rng_state(),
             "steps": self.steps,
@@ -67,7 +69,7 @@ class PPOTrainer(Trainer):
     def load_state_dict(self, data: dict[str, Any]) -> None:  # noqa: D102
         self._algorithm.load(data["algorithm"], None, strict=True)
         self._env.env.load_state_dict(data["env"])
-        self._env.observation = data["observation"]
+        self._env.observations = TensorDict(data["observations"], [self._env.num_envs])  # type: ignore[arg-type]
         self._statistics.load_state_dict(data["statistics"])
         torch.set_rng_state(data["torch"])
         self.steps = data["steps"]
@@ -105,7 +107,7 @@ def _make_algorithm(env: RslRlEnv, settings: PPOSettings) -> PPO:
         observations, groups, "actor", env.num_actions, **model, distribution_cfg=noise
     )
     critic = MLPModel(observations, groups, "critic", 1, **model)
-    storage = RolloutStorage(
+    storage = _Rollout(
         "rl", env.num_envs, settings.rollout_steps, observations, [env.num_actions], "cpu"
     )
     return PPO(
@@ -122,3 +124,31 @@ def _make_algorithm(env: RslRlEnv, settings: PPOSettings) -> PPO:
         desired_kl=settings.desired_kl,
         device="cpu",
     )
+
+
+class _Rollout(RolloutStorage):
+    """The library's storage, shuffled once an update: its minibatches are the same every epoch."""
+
+    def mini_batch_generator(self, num_mini_batches: int, num_epochs: int = 8) -> Iterator[Any]:
+        size = self.num_envs * self.num_transitions_per_env // num_mini_batches
+        order = torch.randperm(num_mini_batches * size, device=self.device)
+
+        def cut(values: Any) -> Any:
+            return values.flatten(0, 1)[order].split(size)
+
+        columns = {
+            "observations": self.observations,
+            "actions": self.actions,
+            "values": self.values,
+            "advantages": self.advantages,
+            "returns": self.returns,
+            "old_actions_log_prob": self.actions_log_prob,
+        }
+        rows = zip(*(cut(column) for column in columns.values()), strict=True)
+        params = zip(*(cut(param) for param in self.distribution_params or ()), strict=True)
+        batches = [
+            self.Batch(**dict(zip(columns, row, strict=True)), old_distribution_params=param)
+            for row, param in zip(rows, params, strict=True)
+        ]
+        for _ in range(num_epochs):
+            yield from batches

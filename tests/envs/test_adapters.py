@@ -26,12 +26,11 @@ def test_rsl_rl_sees_what_the_environment_returns():
 
 def test_rsl_rls_final_observations_belong_to_the_world_that_ended():
     env = RslRlEnv(hoppers())
-    for _ in range(200):
-        before = env.get_observations()["privileged"].clone()
-        groups, _, dones, extras = env.step(torch.zeros(4, 3))
-        if dones.any():
-            break
+    env.env.steps[0] = env.env.max_steps - 1
+    before = env.get_observations()["privileged"].clone()
+    groups, _, dones, extras = env.step(torch.zeros(4, 3))
     last, ended = extras["final_observations"], dones.bool()
+    assert extras["truncated"].tolist() == [True, False, False, False]
     torch.testing.assert_close(last["privileged"], before)
     assert (groups["privileged"][ended] != before[ended]).any()
     assert (last["policy"][ended] != groups["policy"][ended]).any()

@@ -152,3 +152,29 @@ def test_sacs_kept_policy_is_the_libraries_own():
     with torch.inference_mode():
         theirs = trainer._model.actor(observation, deterministic=True)
         torch.testing.assert_close(trainer.policy()(observation), theirs)
+
+
+def test_shuffling_once_gives_the_libraries_own_minibatches():
+    from rsl_rl.storage import RolloutStorage
+
+    from sim2real import shipped
+    from sim2real.training.run import make_trainer
+
+    trainer = make_trainer(PPO, shipped.find_robot("pendulum"), None)
+    with torch.inference_mode():
+        for _ in range(PPO.ppo.rollout_steps):
+            trainer._step()
+        storage = trainer._algorithm.storage
+        torch.manual_seed(0)
+        ours = list(storage.mini_batch_generator(4, 2))
+        torch.manual_seed(0)
+        theirs = list(RolloutStorage.mini_batch_generator(storage, 4, 2))
+    assert len(ours) == len(theirs) == 8
+    for one, other in zip(ours, theirs, strict=True):
+        for name in ("actions", "values", "advantages", "returns", "old_actions_log_prob"):
+            torch.testing.assert_close(getattr(one, name), getattr(other, name), rtol=0, atol=0)
+        torch.testing.assert_close(one.observations["policy"], other.observations["policy"])
+        for left, right in zip(
+            one.old_distribution_params, other.old_distribution_params, strict=True
+        ):
+            torch.testing.assert_close(left, right, rtol=0, atol=0)
