@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim2real.calibration.recipe import Recipe
-from sim2real.errors import CalibrationError
+from sim2real.errors import CalibrationError, ParameterError
 from sim2real.parameters.distributions import LogUniform
 from sim2real.parameters.ranges import Range
 from sim2real.randomization.parameters import ParameterSet
@@ -81,6 +81,11 @@ def _row(
     x = np.log(x) if logarithmic else x
     given = recipe.parameters[name].bounds or (-np.inf, np.inf)
     low, high = prior.bounds(float(nominal))
+    if -np.inf < low < physical[0] or physical[1] < high < np.inf:
+        raise ParameterError(
+            f"{name}: its prior [{low:g}, {high:g}] leaves what is physically possible,"
+            f" [{physical[0]:g}, {physical[1]:g}]"
+        )
     low, high = max(low, given[0], physical[0]), min(high, given[1], physical[1])
     if name.endswith(".delay"):
         low = max(low, timestep)  # MuJoCo jumps between no delay and one physics step

@@ -109,3 +109,8 @@ def _show(result: Calibration) -> None:
         f"{result.windows} windows fitted in {result.fit_seconds:.1f} s"
         + (f"; left out: {dropped}" if dropped else "")
     )
+    if result.held_out and not result.improves:
+        console.print(
+            "[yellow]warning[/yellow]: on the held-out logs it does not beat the nominal model at"
+            " every horizon: do not train on it before you know why"
+        )

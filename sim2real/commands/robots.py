@@ -10,6 +10,7 @@ from rich.text import Text
 
 from sim2real import shipped
 from sim2real.commands.console import Flag, Maybe, console, options, print_json
+from sim2real.parameters.names import ParameterName
 from sim2real.robot import Robot
 
 
@@ -81,11 +82,24 @@ def _parameters(robot: Robot, as_json: bool) -> None:
     rows = inventory(robot, compile_model(robot))
     if as_json:
         return print_json([vars(row) for row in rows])
-    table = Table("parameter", "nominal", "unit", "range in robot.toml", "", box=None)
+    ranges = robot.ranges
+    table = Table(box=None)
+    for title in ("parameter", "nominal", "unit", "in robot.toml"):
+        table.add_column(title, no_wrap=True)
     for row in rows:
-        span = _range(robot.randomize.get(row.name, {}))
-        table.add_row(row.name, f"{row.nominal:.4g}", row.unit, span, row.summary)
-    return console.print(table)
+        span = _range(ranges[row.name].to_toml()) if row.name in ranges else ""
+        table.add_row(row.name, f"{row.nominal:.4g}", row.unit, span)
+    console.print(table)
+    summaries = {_kind(row.name): row.summary for row in rows}
+    for kind, summary in summaries.items():
+        console.print(f"{kind}: {summary}")
+    return None
+
+
+def _kind(name: str) -> str:
+    """Return `joint.damping` of `joint.pivot.damping`."""
+    parsed = ParameterName.parse(name)
+    return f"{parsed.kind}.{parsed.attribute}"
 
 
 def _range(data: Mapping[str, Any]) -> str:

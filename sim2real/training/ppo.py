@@ -1,6 +1,6 @@
 """PPO: rsl_rl's algorithm, models and storage on our environment."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any, final
 
 import torch
@@ -129,7 +129,7 @@ def _make_algorithm(env: RslRlEnv, settings: PPOSettings) -> PPO:
 class _Rollout(RolloutStorage):
     """The library's storage, shuffled once an update: its minibatches are the same every epoch."""
 
-    def mini_batch_generator(self, num_mini_batches: int, num_epochs: int = 8) -> Iterator[Any]:
+    def mini_batch_generator(self, num_mini_batches: int, num_epochs: int = 8) -> Generator[Any, None, None]:
         size = self.num_envs * self.num_transitions_per_env // num_mini_batches
         order = torch.randperm(num_mini_batches * size, device=self.device)
 
