@@ -90,7 +90,10 @@ def _with_real_logs(demo: Demo, logs: Path, steps: "_Steps") -> None:
 def _train(
     demo: Demo, steps: "_Steps", name: str, title: str, calibration: Path | None = None
 ) -> None:
-    posterior = ("--posterior", str(calibration / "posterior.toml")) if calibration else ()
+    posterior: tuple[str, ...] = ()
+    if calibration:  # goes on from the policy that met every robot
+        posterior = ("--posterior", str(calibration / "posterior.toml"))
+        posterior += ("--start", str(demo.folder / "wide"))
     steps.call(
         title, "train", _ROBOT, "--output", str(demo.folder / name), "--seed", str(demo.seed),
         "--steps", str(demo.steps), *posterior)  # fmt: skip

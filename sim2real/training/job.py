@@ -58,6 +58,8 @@ class Job:
     steps: int = 2_000_000
     """Control steps in all environments together."""
     seed: int = 0
+    start: str | None = None
+    """A run's folder whose networks to start from: fine-tuning under another distribution."""
     posterior: str | None = None
     """A calibration's posterior.toml: drawn instead of the robot's ranges for its parameters."""
     randomized: bool = True

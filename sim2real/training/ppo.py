@@ -11,10 +11,11 @@ from tensordict import TensorDict
 
 from sim2real.envs.rsl_rl import RslRlEnv
 from sim2real.envs.vector_env import RobotVectorEnv
+from sim2real.errors import ConfigError
 from sim2real.training.job import PPOSettings
 from sim2real.training.policy import Policy
 from sim2real.training.statistics import EpisodeStatistics
-from sim2real.training.trainer import Trainer
+from sim2real.training.trainer import OTHER_NETWORKS, Trainer
 
 
 @final
@@ -55,6 +56,16 @@ class PPOTrainer(Trainer):
         policy.mean.copy_(actor.obs_normalizer.mean)  # type: ignore[operator]
         policy.scale.copy_(actor.obs_normalizer.std + actor.obs_normalizer.eps)  # type: ignore[operator]
         return policy.eval()
+
+    def start_from(self, data: dict[str, Any]) -> None:  # noqa: D102
+        actor, critic = self._algorithm.actor, self._algorithm.critic
+        nobs = actor.obs_dim
+        try:
+            actor.load_state_dict(data["algorithm"]["actor_state_dict"])
+            given = data["algorithm"]["critic_state_dict"]
+            critic.load_state_dict(_refit(given, critic.state_dict(), nobs))
+        except (KeyError, RuntimeError):
+            raise ConfigError(OTHER_NETWORKS) from None
 
     def state_dict(self) -> dict[str, Any]:  # noqa: D102
         return {
@@ -126,10 +137,29 @@ def _make_algorithm(env: RslRlEnv, settings: PPOSettings) -> PPO:
     )
 
 
+def _refit(
+    given: dict[str, torch.Tensor], own: dict[str, torch.Tensor], nobs: int
+) -> dict[str, torch.Tensor]:
+    """Return a critic's weights for other privileged inputs, which say nothing at first.
+
+    The first `nobs` inputs are the policy's, and stay; the parameters of the worlds differ from
+    one distribution to another.
+    """
+    fitted = dict(given)
+    for name, value in own.items():
+        if given[name].shape != value.shape:
+            fresh = torch.zeros_like(value) if name.endswith("weight") else value.clone()
+            fresh[:, :nobs] = given[name][:, :nobs]
+            fitted[name] = fresh
+    return fitted
+
+
 class _Rollout(RolloutStorage):
     """The library's storage, shuffled once an update: its minibatches are the same every epoch."""
 
-    def mini_batch_generator(self, num_mini_batches: int, num_epochs: int = 8) -> Generator[Any, None, None]:
+    def mini_batch_generator(
+        self, num_mini_batches: int, num_epochs: int = 8
+    ) -> Generator[Any, None, None]:
         size = self.num_envs * self.num_transitions_per_env // num_mini_batches
         order = torch.randperm(num_mini_batches * size, device=self.device)
 

@@ -96,6 +96,13 @@ def load_policy(folder: Path) -> Policy:
     return Policy.from_dict(torch.load(path, weights_only=True))
 
 
+def _checkpoint(folder: Path) -> dict[str, Any]:
+    path = folder / "checkpoint.pt"
+    if not path.is_file():
+        raise ConfigError(f"{folder}: not a training run: it has no checkpoint.pt")
+    return torch.load(path, weights_only=False)
+
+
 class _Run:
     """A run in progress."""
 
@@ -103,6 +110,8 @@ class _Run:
         self._job, self._folder = job, folder
         self._trainer = make_trainer(job, robot, posterior)
         self._evaluation = _environment(job, robot, posterior, job.evaluation_envs, "evaluation")
+        if job.start is not None:
+            self._trainer.start_from(_checkpoint(Path(job.start))["trainer"])
         self._iteration = 0
         self._best: dict[str, float] = {}
 
@@ -125,7 +134,7 @@ class _Run:
         )
 
     def load(self, checkpoint: Path) -> None:
-        data = torch.load(checkpoint, weights_only=False)
+        data = _checkpoint(checkpoint.parent)
         saved = config.to_dict(data["job"]) | {"steps": 0}
         if saved != config.to_dict(self._job) | {"steps": 0}:
             raise ConfigError(

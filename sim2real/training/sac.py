@@ -9,10 +9,11 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from sim2real.envs.stable_baselines3 import StableBaselines3Env
 from sim2real.envs.vector_env import RobotVectorEnv
+from sim2real.errors import ConfigError
 from sim2real.training.job import SACSettings
 from sim2real.training.policy import Policy
 from sim2real.training.statistics import EpisodeStatistics
-from sim2real.training.trainer import Trainer
+from sim2real.training.trainer import OTHER_NETWORKS, Trainer
 
 
 @final
@@ -59,6 +60,12 @@ class SACTrainer(Trainer):
         policy = Policy(sizes, "relu", squash=True)
         policy.copy_layers(actor.latent_pi, actor.mu)
         return policy.eval()
+
+    def start_from(self, data: dict[str, Any]) -> None:  # noqa: D102
+        try:
+            self._model.set_parameters(data["parameters"])
+        except (KeyError, RuntimeError, ValueError):
+            raise ConfigError(OTHER_NETWORKS) from None
 
     def state_dict(self) -> dict[str, Any]:  # noqa: D102
         model, buffer = self._model, self._model.replay_buffer

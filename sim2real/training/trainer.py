@@ -5,6 +5,11 @@ from typing import Any
 
 from sim2real.training.policy import Policy
 
+OTHER_NETWORKS = (
+    "start: that run has other networks: give the same robot's, with the same algorithm, hidden"
+    " sizes and activation"
+)
+
 
 class Trainer(ABC):
     """A learning algorithm with its environments."""
@@ -19,6 +24,14 @@ class Trainer(ABC):
     @abstractmethod
     def policy(self) -> Policy:
         """Return a copy of the policy as it is now."""
+
+    @abstractmethod
+    def start_from(self, data: dict[str, Any]) -> None:
+        """Take the networks out of another trainer's `state_dict`, and nothing else of it.
+
+        Raises:
+            ConfigError: its networks are of other sizes.
+        """
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:

@@ -178,3 +178,37 @@ def test_shuffling_once_gives_the_libraries_own_minibatches():
             one.old_distribution_params, other.old_distribution_params, strict=True
         ):
             torch.testing.assert_close(left, right, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("job", [PPO, SAC], ids=["ppo", "sac"])
+def test_fine_tuning_starts_from_the_other_runs_networks(job, tmp_path):
+    from sim2real import shipped
+    from sim2real.training.run import make_trainer
+
+    train(job, tmp_path / "wide")
+    narrow = dataclasses.replace(job, randomized=False, seed=5)
+    trainer = make_trainer(narrow, shipped.find_robot("pendulum"), None)
+    before = trainer.policy()(torch.ones(1, 4))
+    trainer.start_from(weights(tmp_path / "wide")["trainer"])
+    after = trainer.policy()(torch.ones(1, 4))
+    assert not torch.equal(before, after)
+    assert trainer.steps == 0
+    if job.algorithm == "ppo":
+        theirs = make_trainer(job, shipped.find_robot("pendulum"), None)
+        theirs.load_state_dict(weights(tmp_path / "wide")["trainer"])
+        torch.testing.assert_close(after, theirs.policy()(torch.ones(1, 4)))
+    trainer.iterate()
+    tuned = dataclasses.replace(narrow, start=str(tmp_path / "wide"))
+    assert train(tuned, tmp_path / "tuned").finished
+
+
+def test_fine_tuning_needs_networks_of_the_same_sizes(tmp_path):
+    train(PPO, tmp_path / "wide")
+    other = dataclasses.replace(
+        PPO, start=str(tmp_path / "wide"), ppo=dataclasses.replace(PPO.ppo, hidden=(4,))
+    )
+    with pytest.raises(ConfigError, match="other networks"):
+        train(other, tmp_path / "other")
+    with pytest.raises(ConfigError, match="not a training run"):
+        train(dataclasses.replace(PPO, start=str(tmp_path)), tmp_path / "none")
+    assert not (tmp_path / "other").exists()
