@@ -22,7 +22,7 @@ class SwingUpOptions:
     name: str = "swing_up"
     episode_seconds: float = 6.0
     hold_seconds: float = 1.0
-    effort_weight: float = 0.02
+    effort_weight: float = 0.1
     upright_starts: float = 0.3
     """Share of the episodes that begin near upright."""
 
