@@ -102,4 +102,6 @@ def _plant(simulator: Simulator, chosen: Robot) -> dict[str, float]:
     if posterior is not None:
         values[:, -len(posterior.names) :] = posterior.mean
     randomizer.apply(_ALONE, values)
-    return dict(zip(randomizer.names, map(float, values[0]), strict=True))
+    planted = dict(zip(randomizer.names, map(float, values[0]), strict=True))
+    known = () if posterior is None else posterior.names  # not hidden: nothing to compare with
+    return {name: value for name, value in planted.items() if name not in known}

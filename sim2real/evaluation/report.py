@@ -88,7 +88,8 @@ def _sections(results: Results) -> list[str]:
         sections.append(_section("On the robot", text, figures.signals(results)))
     if results.posterior is not None:
         text = "Dot: estimate. Band: 95 % interval."
-        text += " Black line: the planted value, which calibration never saw." * bool(results.truth)
+        if not results.truth.keys().isdisjoint(results.posterior.names):
+            text += " Black line: the planted value, which calibration never saw."
         content = figures.parameters(results) + _parameter_table(results)
         sections.append(_section("Calibrated parameters", text, content))
     if (results.calibration or {}).get("held_out"):
