@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from sim2real.shipped import find_robot
+
 RECIPE = """
 robot = "pendulum"
 [parameters]
@@ -161,7 +163,8 @@ def test_the_recording_is_calibrated_to_a_posterior(results):
 def test_the_robots_true_parameters_are_written_for_comparison_only(results):
     truth = json.loads((results[0] / "truth.json").read_text())
     assert truth["engine"] == "bullet"
-    assert 0.27 <= truth["parameters"]["body.bob.mass"] <= 0.82
+    low, high = find_robot("pendulum").ranges["body.bob.mass"].bounds(0.546)
+    assert low <= truth["parameters"]["body.bob.mass"] <= high
 
 
 def test_the_report_is_one_page_about_all_of_it(results):

@@ -421,7 +421,7 @@ def test_robots_as_json(sim2real):
 def test_one_robot_as_json(sim2real):
     pendulum = sim2real("robots", "pendulum", "--json").json
     assert pendulum["joints"] == ["pivot"]
-    assert pendulum["randomize"]["body.bob.mass"] == {"scale": [0.5, 1.5]}
+    assert pendulum["randomize"]["body.bob.mass"] == {"scale": [0.4, 1.6]}
 
 
 def test_parameters_as_json(sim2real):
@@ -433,7 +433,7 @@ def test_parameters_as_json(sim2real):
 
 def test_robots_for_people(sim2real):
     shown = sim2real("robots", "pendulum").out
-    assert "scale [0.5, 1.5]" in shown
+    assert "scale [0.4, 1.6]" in shown
     assert "set log_uniform [0.01, 0.2]" in shown
 
 
