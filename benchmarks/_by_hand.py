@@ -107,7 +107,6 @@ class ByHand:
         fields["geom_friction"][ids[:, None], self.geoms, 0] = friction
         fields["actuator_gainprm"][ids, :, 0] = rng.uniform(0.9, 1.1, (n, model.nu))
         if not self.is_hopper:
-            fields["dof_frictionloss"][ids, ROOT:] = rng.uniform(0.0, 0.5, (n, model.nu))
             armature = rng.uniform(0.8, 1.2, (n, model.nu))
             fields["dof_armature"][ids, ROOT:] = model.dof_armature[ROOT:] * armature
             self.position_noise[ids, ROOT:] = rng.uniform(0.0, 0.01, (n, model.nu))
@@ -119,7 +118,7 @@ class ByHand:
 
     def _randomized(self) -> list[str]:
         both = ["body_mass", "body_inertia", "dof_damping", "geom_friction", "actuator_gainprm"]
-        return both if self.is_hopper else [*both, "dof_frictionloss", "dof_armature"]
+        return both if self.is_hopper else [*both, "dof_armature"]
 
     def _soles(self) -> list[str]:
         return ["floor", "foot_geom"] if self.is_hopper else ["floor", "bfoot", "ffoot"]
