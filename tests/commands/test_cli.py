@@ -434,7 +434,7 @@ def test_parameters_as_json(sim2real):
 def test_robots_for_people(sim2real):
     shown = sim2real("robots", "pendulum").out
     assert "scale [0.4, 1.6]" in shown
-    assert "set log_uniform [0.01, 0.2]" in shown
+    assert "set log_uniform [0.01, 0.25]" in shown
 
 
 def test_train_and_export_print_json_and_nothing_else_on_stdout(tiny_run):
