@@ -45,7 +45,7 @@ class Controller(CommandSource):
             ControllerError: no such file, no controller, damaged, or made for another robot.
         """
         content = _read(path)
-        session = _open(path, content)
+        session = open_session(path, content)
         metadata = session.get_modelmeta().custom_metadata_map
         if METADATA_KEY not in metadata:
             raise ControllerError(
@@ -113,7 +113,8 @@ def _read(path: Path) -> bytes:
         ) from None
 
 
-def _open(path: Path, content: bytes) -> Any:
+def open_session(path: Path, content: bytes) -> Any:
+    """Return an onnxruntime session of a file's content; raises ControllerError."""
     options = onnxruntime.SessionOptions()
     # one thread that sleeps: a spinning pool starves whatever shares the robot's computer
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 
 from sim2real import config
+from sim2real.deploy.controller import open_session
 from sim2real.deploy.spec import METADATA_KEY, ControllerSpec, GoldenTape, robot_hash
 from sim2real.errors import ControllerError
 from sim2real.export.graph import ControllerGraph, random_inputs
@@ -43,7 +43,7 @@ def export(
     """
     graph = ControllerGraph(robot, task, policy)
     model = _to_onnx(graph)
-    deviation = _deviation(graph, model.SerializeToString())
+    deviation = _deviation(graph, open_session(path, model.SerializeToString()))
     spec = ControllerSpec(
         robot=robot.name,
         robot_hash=robot_hash(robot),
@@ -132,12 +132,11 @@ def _needs_state(graph: ControllerGraph) -> bool:
     return not torch.equal(one, other)
 
 
-def _deviation(graph: ControllerGraph, content: bytes) -> float:
+def _deviation(graph: ControllerGraph, session: Any) -> float:
     """Return the largest |ONNX - torch|, as a share of the largest command where that is above 1.
 
     A float32 command of 200 Nm is itself no finer than 1.5e-5 Nm.
     """
-    session = onnxruntime.InferenceSession(content, _session_options())
     rng = np.random.default_rng(2)
     worst = 0.0
     state = random_inputs(graph, rng)[-1]
@@ -176,10 +175,3 @@ def _golden_tape(graph: ControllerGraph) -> GoldenTape:
         commands.append(tuple(map(float, command[0])))
     inputs_of = {name: tuple(values) for name, values in rows.items()}
     return GoldenTape(inputs=inputs_of, state={"command": start}, command=tuple(commands))
-
-
-def _session_options() -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return options

@@ -96,7 +96,6 @@ class _History:
     """The delay buffers of the actuators: MuJoCo's reset leaves them at command 0."""
 
     def __init__(self, model: mujoco.MjModel):
-        self._timestep = model.opt.timestep
         self._samples = [int(model.actuator_history[i, 0]) for i in range(model.nu)]
         self._address = [int(model.actuator_historyadr[i]) for i in range(model.nu)]
 

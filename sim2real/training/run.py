@@ -57,8 +57,7 @@ def train(
     Raises:
         ConfigError: the folder holds a run already, or none to resume.
     """
-    checkpoint = folder / "checkpoint.pt"
-    if checkpoint.exists() != resume:
+    if (folder / "checkpoint.pt").exists() != resume:
         raise ConfigError(
             f"{folder} "
             + ("holds no run to resume" if resume else "holds a run already: resume it")
@@ -67,7 +66,9 @@ def train(
     posterior = None if job.posterior is None else Posterior.load(Path(job.posterior))
     run = _Run(job, robot, posterior, folder)
     if resume:
-        run.load(checkpoint)
+        run.load()
+    elif job.start is not None:
+        run.start_from(Path(job.start))
     config.save(job, folder / "job.toml")
     return run.until_done(on_progress or (lambda steps, metrics: None))
 
@@ -110,8 +111,6 @@ class _Run:
         self._job, self._folder = job, folder
         self._trainer = make_trainer(job, robot, posterior)
         self._evaluation = _environment(job, robot, posterior, job.evaluation_envs, "evaluation")
-        if job.start is not None:
-            self._trainer.start_from(_checkpoint(Path(job.start))["trainer"])
         self._iteration = 0
         self._best: dict[str, float] = {}
 
@@ -133,12 +132,15 @@ class _Run:
             folder=self._folder, finished=finished, steps=self._trainer.steps, evaluation=self._best
         )
 
-    def load(self, checkpoint: Path) -> None:
-        data = _checkpoint(checkpoint.parent)
+    def start_from(self, folder: Path) -> None:
+        self._trainer.start_from(_checkpoint(folder)["trainer"])
+
+    def load(self) -> None:
+        data = _checkpoint(self._folder)
         saved = config.to_dict(data["job"]) | {"steps": 0}
         if saved != config.to_dict(self._job) | {"steps": 0}:
             raise ConfigError(
-                f"{checkpoint}: another job than the one given: only steps may differ"
+                f"{self._folder}: another job than the one given: only steps may differ"
             )
         self._trainer.load_state_dict(data["trainer"])
         self._iteration, self._best = data["iteration"], data["best"]
