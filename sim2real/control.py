@@ -51,6 +51,14 @@ class ActionMap:
         wanted = offset + follow * previous + scale * xp.clip(action, -1.0, 1.0)
         return xp.minimum(xp.maximum(wanted, low), high)
 
+    def action(self, command: NDArray[Any], previous: NDArray[Any]) -> NDArray[Any]:
+        """Return the action behind a command, the inverse of `command`: (n, ncommand) in [-1, 1].
+
+        For recordings: what the joint's limits clipped is lost.
+        """
+        wanted = command - self.offset - self.follow * previous
+        return np.clip(wanted / self.scale, -1.0, 1.0)
+
 
 def resting_command(robot: Robot) -> NDArray[np.float64]:
     """Return the command (ncommand,) of a robot at rest: no torque, or the home position."""

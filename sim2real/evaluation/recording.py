@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sim2real.control import ActionMap
 from sim2real.robot import Robot
 from sim2real.tasks import State, Task
 from sim2real.trajectory import Trajectory
@@ -26,13 +27,12 @@ def score(trajectory: Trajectory, robot: Robot, task: Task, goal: np.ndarray) ->
     (ngoal,) is what was pursued.
     """
     n = len(trajectory.time) - 1
-    driven = [list(robot.joints).index(name) for name in robot.driven]
     command = trajectory.command[:-1]
-    limits = np.array([robot.joints[trajectory.joints[i]].limits.torque for i in driven])  # type: ignore[union-attr]
+    previous = np.concatenate([command[:1], command[:-1]])
     state = State(
         position=trajectory.position[1:],
         velocity=trajectory.velocity[1:],
-        action=np.clip(command / limits, -1.0, 1.0),
+        action=ActionMap.of(robot).action(command, previous),
         command=command,
         goal=np.broadcast_to(goal, (n, len(goal))),
     )
