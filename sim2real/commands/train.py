@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> None:
     from sim2real.training.run import train
 
     bar = progress_bar()
-    task = bar.add_task("train", total=job.steps, note="")
+    task = bar.add_task("train", total=job.budget, note="")
     with ExitStack() as drawn:
 
         def show(steps: int, metrics: dict[str, float]) -> None:
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str]) -> None:
             note = f"return {metrics['return']:.1f}" if "return" in metrics else ""
             if "evaluation/return" in metrics:
                 note += f"  evaluated {metrics['evaluation/return']:.1f}"
-            bar.update(task, completed=min(steps, job.steps), note=note, refresh=True)
+            bar.update(task, completed=min(steps, job.budget), note=note, refresh=True)
 
         result = train(job, folder, resume=chosen.resume, on_progress=show)
     if not result.finished:

@@ -10,6 +10,8 @@ from sim2real.errors import ConfigError
 class PPOSettings:
     """Proximal policy optimization, by rsl_rl."""
 
+    steps: int = 2_000_000
+    """Control steps in all environments together."""
     num_envs: int = 256
     rollout_steps: int = 32
     """Control steps of each environment between updates."""
@@ -34,6 +36,8 @@ class PPOSettings:
 class SACSettings:
     """Soft actor-critic, by stable-baselines3."""
 
+    steps: int = 200_000
+    """Control steps in all environments together."""
     num_envs: int = 16
     iteration_steps: int = 64
     """Control steps of each environment in an iteration."""
@@ -55,8 +59,8 @@ class Job:
     robot: str
     """A shipped robot's name, or a folder with a robot.toml."""
     algorithm: Literal["ppo", "sac"] = "ppo"
-    steps: int = 2_000_000
-    """Control steps in all environments together."""
+    steps: int | None = None
+    """Control steps in all environments together; the algorithm's own number if not given."""
     seed: int = 0
     start: str | None = None
     """A run's folder whose networks to start from: fine-tuning under another distribution."""
@@ -65,7 +69,7 @@ class Job:
     randomized: bool = True
     """Draw a new robot for each episode; without it, train on the nominal one."""
     nthread: int = 2
-    """Threads of the simulator."""
+    """Threads of the simulator and, in turn with it, of PPO's update."""
     evaluate_every: int = 10
     """Iterations between evaluations; the best policy on them is kept."""
     evaluation_envs: int = 64
@@ -73,6 +77,22 @@ class Job:
     sac: SACSettings = field(default_factory=SACSettings)
 
     def __post_init__(self) -> None:
-        for name in ("steps", "nthread", "evaluate_every", "evaluation_envs"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name}: {getattr(self, name)} must be at least 1")
+        counts = {
+            "steps": self.budget,
+            "nthread": self.nthread,
+            "evaluate_every": self.evaluate_every,
+            "evaluation_envs": self.evaluation_envs,
+        }
+        for name, count in counts.items():
+            if count < 1:
+                raise ConfigError(f"{name}: {count} must be at least 1")
+
+    @property
+    def settings(self) -> PPOSettings | SACSettings:
+        """The algorithm's own."""
+        return self.ppo if self.algorithm == "ppo" else self.sac
+
+    @property
+    def budget(self) -> int:
+        """Control steps in all environments together."""
+        return self.settings.steps if self.steps is None else self.steps

@@ -43,7 +43,7 @@ class Result:
 def train(
     job: Job, folder: Path, *, resume: bool = False, on_progress: Progress | None = None
 ) -> Result:
-    """Train until `job.steps`; Ctrl-C stops after the iteration at hand.
+    """Train until `job.budget` steps; Ctrl-C stops after the iteration at hand.
 
     The folder then holds `job.toml`, `policy.pt` (the best on evaluation), `checkpoint.pt`,
     `progress.jsonl` and TensorBoard events.
@@ -78,12 +78,11 @@ def make_trainer(job: Job, robot: Robot, posterior: Posterior | None) -> Trainer
     # more threads than the simulator's would fight with them for the cores
     torch.set_num_threads(1)
     seed = randomness.integer_seed(job.seed, "learning")
-    settings = job.ppo if job.algorithm == "ppo" else job.sac
-    env = _environment(job, robot, posterior, settings.num_envs, "training")
+    env = _environment(job, robot, posterior, job.settings.num_envs, "training")
     if job.algorithm == "ppo":
         from sim2real.training.ppo import PPOTrainer
 
-        return PPOTrainer(env, job.ppo, seed)
+        return PPOTrainer(env, job.ppo, seed, job.nthread)
     from sim2real.training.sac import SACTrainer
 
     return SACTrainer(env, job.sac, seed)
@@ -116,10 +115,10 @@ class _Run:
 
     def until_done(self, on_progress: Progress) -> Result:
         with _Interrupt() as interrupt, _Log(self._folder) as log:
-            while self._trainer.steps < self._job.steps and not interrupt.asked:
+            while self._trainer.steps < self._job.budget and not interrupt.asked:
                 metrics = self._trainer.iterate()
                 self._iteration += 1
-                done = self._trainer.steps >= self._job.steps
+                done = self._trainer.steps >= self._job.budget
                 if done or self._iteration % self._job.evaluate_every == 0:
                     metrics |= self._evaluate()
                 log.add(self._trainer.steps, metrics)
@@ -127,7 +126,7 @@ class _Run:
             if interrupt.asked or not self._best:
                 self._evaluate()
             self._save()
-        finished = self._trainer.steps >= self._job.steps
+        finished = self._trainer.steps >= self._job.budget
         return Result(
             folder=self._folder, finished=finished, steps=self._trainer.steps, evaluation=self._best
         )

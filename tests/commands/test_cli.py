@@ -137,7 +137,7 @@ def test_help_is_readable(sim2real, verb, mentions):
 def test_help_of_a_target_shows_the_targets_own_defaults(sim2real):
     shown = " ".join(sim2real("train", "pendulum", "--help").out.replace("│", " ").split())
     job = find_job("pendulum")
-    assert f"in all environments together. (default: {job.steps})" in shown
+    assert f"in all environments together. (default: {job.ppo.steps})" in shown
     assert f"--ppo.gamma FLOAT (default: {job.ppo.gamma})" in shown
 
 
