@@ -165,12 +165,20 @@ class RobotVectorEnv(VectorEnv):
 
     def _advance(self, actions: NDArray[Any]) -> State:
         action = np.clip(actions, -1.0, 1.0)
-        self.command[...] = self._action_map.command(action, self.command)
+        last_command = self.command.copy()
+        self.command[...] = self._action_map.command(action, last_command)
         self.sim.step(self.command)
         self.steps += 1
         tip, rotation = self.sim.tip if self.robot.tip is not None else (None, None)
         return State(
-            self.sim.position, self.sim.velocity, action, self.command, self.goal, tip, rotation
+            position=self.sim.position,
+            velocity=self.sim.velocity,
+            action=action,
+            command=self.command,
+            last_command=last_command,
+            goal=self.goal,
+            tip_position=tip,
+            tip_rotation=rotation,
         )
 
     def _observe(self, ids: NDArray[np.int32] | None = None) -> NDArray[np.float32]:

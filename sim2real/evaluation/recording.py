@@ -28,12 +28,13 @@ def score(trajectory: Trajectory, robot: Robot, task: Task, goal: np.ndarray) ->
     """
     n = len(trajectory.time) - 1
     command = trajectory.command[:-1]
-    previous = np.concatenate([command[:1], command[:-1]])
+    last = np.concatenate([command[:1], command[:-1]])
     state = State(
         position=trajectory.position[1:],
         velocity=trajectory.velocity[1:],
-        action=ActionMap.of(robot).action(command, previous),
+        action=ActionMap.of(robot).action(command, last),
         command=command,
+        last_command=last,
         goal=np.broadcast_to(goal, (n, len(goal))),
     )
     failed = task.terminated(state)

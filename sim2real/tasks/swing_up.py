@@ -23,6 +23,8 @@ class SwingUpOptions:
     episode_seconds: float = 6.0
     hold_seconds: float = 1.0
     effort_weight: float = 0.1
+    change_weight: float = 0.4
+    """Of the change of the torque from step to step: holding still must not chatter."""
     upright_starts: float = 0.3
     """Share of the episodes that begin near upright."""
 
@@ -37,8 +39,7 @@ class SwingUp(Task):
     def __init__(self, options: SwingUpOptions, torque_limit: float, velocity_limit: float):
         self.episode_seconds = options.episode_seconds
         self.hold_seconds = options.hold_seconds
-        self._effort_weight = options.effort_weight
-        self._upright_starts = options.upright_starts
+        self._options = options
         self._torque_limit = torque_limit
         self._velocity_limit = velocity_limit
 
@@ -61,10 +62,12 @@ class SwingUp(Task):
         height = 0.5 * (1.0 - np.cos(state.position[:, 0]))  # 1 upright, 0 hanging
         speed = state.velocity[:, 0] ** 2
         effort = (state.command[:, 0] / self._torque_limit) ** 2
+        change = ((state.command - state.last_command)[:, 0] / self._torque_limit) ** 2
         # height counts little at speed: else going round and round is a way of being high, too
         high = 0.2 * height + 0.3 * height**2 * np.exp(-speed / 8.0)
         held = 0.5 * _near_upright(state.position[:, 0]) * np.exp(-0.5 * speed)
-        return high + held - self._effort_weight * effort
+        options = self._options
+        return high + held - options.effort_weight * effort - options.change_weight * change
 
     def terminated(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
         return np.abs(state.velocity[:, 0]) > self._velocity_limit
@@ -76,7 +79,7 @@ class SwingUp(Task):
 
     def start(self, u: Array) -> tuple[Array, Array]:
         """Return hanging starts; a third begin near upright, so that holding is learned early."""
-        upright = u[:, 1:] < self._upright_starts
+        upright = u[:, 1:] < self._options.upright_starts
         angle = np.where(upright, np.pi + (u[:, :1] - 0.5), 0.2 * (u[:, :1] - 0.5))
         return angle, np.zeros_like(angle)
 

@@ -30,6 +30,8 @@ class State:
     """What the policy emitted, clipped to [-1, 1], (n, ncommand)."""
     command: Array
     """What was sent, (n, ncommand)."""
+    last_command: Array
+    """What was sent in the control step before, (n, ncommand)."""
     goal: Array
     """(n, ngoal)."""
     tip_position: Array | None = None

@@ -24,7 +24,7 @@ def state(position, velocity=0.0, command=0.0, goal=(), **tip):
     n = len(position)
     command = np.full((n, 1), command)
     return State(
-        position, np.full_like(position, velocity), command, command,
+        position, np.full_like(position, velocity), command, command, np.zeros((n, 1)),
         np.broadcast_to(goal, (n, len(goal))), **tip)  # fmt: skip
 
 
@@ -58,6 +58,16 @@ def test_swing_up_rewards_upright_most_and_hanging_least():
     assert task.success(state([[np.pi]]))[0]
     assert not task.success(state([[np.pi - 0.3]]))[0]
     assert not task.success(state([[np.pi]], velocity=3.0))[0]
+
+
+def test_swing_up_charges_for_a_command_that_chatters():
+    _, task = task_of("pendulum")
+    steady = state([[np.pi]], command=0.5)
+    same = dataclasses.replace(steady, last_command=steady.command)
+    opposite = dataclasses.replace(steady, last_command=-steady.command)
+    assert task.reward(opposite)[0] < task.reward(same)[0]
+    _, indifferent = task_of("pendulum", change_weight=0.0)
+    assert indifferent.reward(opposite)[0] == indifferent.reward(same)[0]
 
 
 def test_swing_up_does_not_care_how_often_the_pendulum_went_round():
