@@ -122,26 +122,53 @@ class TruncatedNormal(Distribution):
         return self.low, self.high
 
 
+@final
+@dataclass(frozen=True)
+class Beta(Distribution):
+    """The beta distribution, stretched between two bounds."""
+
+    alpha: float
+    beta: float
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        _finite("beta", self.alpha, self.beta)
+        _ordered("beta", self.low, self.high)
+        if min(self.alpha, self.beta) <= 0:
+            raise ParameterError(f"beta: alpha {self.alpha} and beta {self.beta} must be above 0")
+
+    def quantile(self, u: Array) -> Array:  # noqa: D102
+        from scipy.special import betaincinv
+
+        return self.low + (self.high - self.low) * betaincinv(self.alpha, self.beta, u)
+
+    @property
+    def support(self) -> tuple[float, float]:  # noqa: D102
+        return self.low, self.high
+
+
 _KINDS: dict[str, type[Distribution]] = {
     "uniform": Uniform,
     "log_uniform": LogUniform,
     "normal": Normal,
     "truncated_normal": TruncatedNormal,
+    "beta": Beta,
 }
 
 
 def distribution(data: Any, where: str = "") -> Distribution:
     """Return the distribution that TOML describes.
 
-    `[a, b]` is uniform; `{ log_uniform = [a, b] }`, `{ normal = [mean, std] }` and
-    `{ truncated_normal = [mean, std, a, b] }` name theirs.
+    `[a, b]` is uniform; `{ log_uniform = [a, b] }`, `{ normal = [mean, std] }`,
+    `{ truncated_normal = [mean, std, a, b] }` and `{ beta = [alpha, beta, a, b] }` name theirs.
     """
     if isinstance(data, (list, tuple)):
         data = {"uniform": data}
     if not isinstance(data, Mapping) or len(data) != 1:
         raise ParameterError(
             f"{where}: {data!r} is not a distribution: write [low, high] or"
-            " one of { uniform | log_uniform | normal | truncated_normal = [...] }"
+            f" one of {{ {' | '.join(_KINDS)} = [...] }}"
         )
     ((kind, numbers),) = data.items()
     if kind not in _KINDS:

@@ -6,6 +6,7 @@ from scipy import stats
 
 from sim2real.errors import ParameterError
 from sim2real.parameters.distributions import (
+    Beta,
     LogUniform,
     Normal,
     TruncatedNormal,
@@ -38,10 +39,18 @@ def test_a_truncated_normal_stays_between_its_bounds(mean, std, low, width):
     assert ((values >= low) & (values <= low + width)).all()
 
 
+@pytest.mark.parametrize(("alpha", "beta"), [(1.0, 1.0), (2.0, 5.0), (0.5, 0.5)])
+def test_a_beta_has_its_mean_and_variance(alpha, beta):
+    values = Beta(alpha, beta, 2.0, 4.0).quantile((np.arange(20_000) + 0.5) / 20_000)
+    total = alpha + beta
+    assert values.mean() == pytest.approx(2.0 + 2.0 * alpha / total, abs=1e-3)
+    assert values.var() == pytest.approx(4 * alpha * beta / total**2 / (total + 1), abs=1e-3)
+
+
 @pytest.mark.parametrize(
     "data",
     [[0.5, 1.5], {"log_uniform": [0.1, 1.0]}, {"normal": [0.0, 1.0]},
-     {"truncated_normal": [0.0, 1.0, -1.0, 1.0]}],
+     {"truncated_normal": [0.0, 1.0, -1.0, 1.0]}, {"beta": [2.0, 3.0, 0.5, 1.5]}],
 )  # fmt: skip
 def test_toml_round_trips(data):
     assert to_toml(distribution(data)) == data
