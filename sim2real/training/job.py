@@ -18,7 +18,9 @@ class PPOSettings:
     hidden: tuple[int, ...] = (64, 64)
     activation: Literal["elu", "relu", "tanh"] = "elu"
     init_std: float = 0.6
-    """Standard deviation of the actions at the start."""
+    """Standard deviation of the actions at the start ..."""
+    min_std: float = 0.02
+    """... and at least: a reward that charges for noise would end the exploration early."""
     learning_rate: float = 1e-3
     desired_kl: float = 0.01
     """The learning rate follows it."""
