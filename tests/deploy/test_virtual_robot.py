@@ -29,7 +29,7 @@ SERVER = """
 
     robot = dataclasses.replace(find_robot("pendulum"), control_hz=250)
     simulator = MujocoSimulator(robot, 1)
-    simulator.sensors.velocity_noise[...] = 0.02
+    simulator.effects.sensors["velocity"].parameters.expand("noise")[...] = 0.02
     with UdpRobot(robot, "127.0.0.1:0") as side:
         print(side.address, flush=True)
         serve(simulator, side, seed=3)
@@ -124,7 +124,7 @@ def test_a_virtual_robot_alone_damps_at_its_home(pendulum):
     started = []
 
     class Side:
-        reset_requested = False
+        reset_requested, robot = False, pendulum
 
         def exchange(self, now, position, velocity):
             started.append((now, position[0], velocity[0]))
@@ -144,15 +144,16 @@ def test_the_sensors_of_a_virtual_robot_are_noisy_as_they_say_and_by_seed(pendul
         rows = []
 
         class Side:
-            reset_requested = False
+            reset_requested, robot = False, pendulum
 
             def exchange(self, now, position, velocity):
                 rows.append([position[0], velocity[0]])
                 return np.zeros(1)
 
         simulator = MujocoSimulator(pendulum, 1)
-        simulator.sensors.position_noise[...] = 0.01
-        simulator.sensors.velocity_bias[...] = 0.5
+        sensors = simulator.effects.sensors
+        sensors["position"].parameters.expand("noise")[...] = 0.01
+        sensors["velocity"].parameters.expand("bias")[...] = 0.5
         drive(simulator, Side(), 10.0, seed=seed)
         return np.array(rows)
 
@@ -192,8 +193,8 @@ class FakeSide:
 
     reset_requested = False
 
-    def __init__(self, clock):
-        self.clock, self.ahead, self.turns = clock, [], 0
+    def __init__(self, robot, clock):
+        self.robot, self.clock, self.ahead, self.turns = robot, clock, [], 0
 
     @property
     def in_use(self):
@@ -212,7 +213,7 @@ def test_a_long_pause_between_clients_does_not_run_the_clock_ahead(pendulum, mon
     clock = FakeTime()
     monkeypatch.setattr(virtual_robot, "time", clock)
     simulator = MujocoSimulator(dataclasses.replace(pendulum, control_hz=1000), 1)
-    side = FakeSide(clock)
+    side = FakeSide(pendulum, clock)
     virtual_robot.serve(simulator, side, seconds=3.3)
     assert side.turns == 3300
     assert np.abs(side.ahead).max() < 2_000_000
