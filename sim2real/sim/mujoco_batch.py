@@ -92,15 +92,15 @@ class MujocoSimulator(Simulator):
         if self.effects.within_step:
             self._hook.step(self._substeps, self._advance, self._joint_dofs)
         else:
-            self._advance(self._substeps)
+            self._advance(self._substeps, True)
         # a blown-up simulation raises nothing: MuJoCo starts it anew and counts a warning
         np.not_equal(self._blowups, self._seen).any(axis=1, out=self._diverged)
         if self._diverged.any():
             self._seen[...] = self._blowups
         self.effects.advance(self.truth)
 
-    def _advance(self, nstep: int) -> None:
-        self.fields.step(nstep=nstep, stage=self._stage)
+    def _advance(self, nstep: int, last: bool) -> None:
+        self.fields.step(nstep=nstep, stage=self._stage if last else _NONE)
 
 
 def _without_islands(model: mujoco.MjModel) -> mujoco.MjModel:

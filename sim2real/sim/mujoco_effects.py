@@ -28,21 +28,23 @@ class MujocoEffects:
         self._qpos, self._qvel = model.jnt_qposadr[joint], model.jnt_dofadr[joint]
         self._history = History(model)
 
-    def step(self, nstep: int, advance: Callable[[int], None], dof: NDArray[np.int32]) -> None:
+    def step(
+        self, nstep: int, advance: Callable[[int, bool], None], dof: NDArray[np.int32]
+    ) -> None:
         """Advance by a control step of `nstep` physics steps, with the effects.
 
         Args:
             nstep: physics steps.
-            advance: takes this many physics steps.
+            advance: takes a number of physics steps, and whether they are the control step's last.
             dof: where the robot's joints stand in qvel, (njoint,).
         """
         chunk = 1 if self._effects.every_physics_step else nstep
         with self._put_back() as base, self._pushed():
             self._vary_delays(base)
-            for _ in range(nstep // chunk):
+            for done in range(chunk, nstep + 1, chunk):
                 self._drive(base, chunk)
                 self._stick(base, dof)
-                advance(chunk)
+                advance(chunk, done == nstep)
 
     @contextlib.contextmanager
     def _put_back(self) -> Iterator[dict[str, Array]]:

@@ -138,3 +138,19 @@ def test_the_second_engine_takes_every_effect():
         mine, theirs = observations(env, actions), observations(twin, actions)
     np.testing.assert_allclose(mine[:5], theirs[:5], atol=0.05)
     assert np.isfinite(mine).all()
+
+
+@pytest.mark.parametrize("bad", [1e12, np.nan])
+def test_a_simulation_that_blows_up_under_every_effect_ends_alone(bad, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    env, twin = (RobotVectorEnv(full("hopper"), 3, seed=1) for _ in range(2))
+    env.reset(), twin.reset()
+    actions = plan(env, 15)
+    env.sim.fields.bind("qvel")[1] = bad
+    terminated = env.step(actions[0])[2]
+    np.testing.assert_array_equal(terminated, [False, True, False])
+    twin.step(actions[0])
+    rest = [0, 2]
+    after, same = observations(env, actions[1:]), observations(twin, actions[1:])
+    np.testing.assert_array_equal(after[:, rest], same[:, rest])
+    assert np.isfinite(after).all()

@@ -56,6 +56,7 @@ class BulletSimulator(Simulator):
         self._drives = Drives(self.model, self.effects)
         self._worlds = [World() for _ in range(nsim)]
         self._trees = [Tree.of(self.model)] * nsim
+        self._models = [self.model] * nsim
         self._built: list[bytes] = [b""] * nsim
         self._state = np.zeros((nsim, self.model.nv, 2))
         self._offset = np.tile(self.model.qpos0, (nsim, 1))
@@ -148,8 +149,10 @@ class BulletSimulator(Simulator):
 
     def _generalized(self, sim: int, wrench: Array) -> Array:
         """Return the joints' forces (nv,) of wrenches (nbody, 6) at the bodies' centres of mass."""
-        model = self.fields.get_model(sim)
-        data, force = mujoco.MjData(model), np.zeros(model.nv)
+        model, force = self._models[sim], np.zeros(self.model.nv)
+        if not wrench.any():
+            return force
+        data = mujoco.MjData(model)
         data.qpos[:] = self._state[sim, :, 0] + self._offset[sim]
         mujoco.mj_kinematics(model, data)
         mujoco.mj_comPos(model, data)
@@ -177,6 +180,7 @@ class BulletSimulator(Simulator):
         self._drives.take(sim, model)
         self._worlds[sim].build(model, tree, contacts, self._drives.rotor(sim))
         self._trees[sim], self._offset[sim] = tree, model.qpos0
+        self._models[sim] = model
         self._friction[sim] = dry_friction(model)
         self._built[sim] = fingerprint
 
