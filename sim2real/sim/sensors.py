@@ -5,7 +5,7 @@ and whether the sample arrives. Noise is drawn for each measurement, so the dela
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -26,13 +26,19 @@ NOMINAL = {
 
 @final
 class Signal:
-    """Measurements of `nsim` simulations, `size` numbers each."""
+    """Measurements of `nsim` simulations, `size` numbers each.
 
-    def __init__(self, name: str, nsim: int, size: int):
-        self.name, self.size = name, size
+    An orientation is a quaternion w x y z with three flaws, about the body's axes; it comes, stays
+    and is late as a whole, as the first of them says.
+    """
+
+    def __init__(self, name: str, nsim: int, size: int, *, orientation: bool = False):
+        self.name, self._is_orientation = name, orientation
+        size = 3 if orientation else size
+        self._size = size
         self.parameters = Table(nsim, size, NOMINAL)
         self.memory: dict[str, Array] = {}
-        """`past` (nsim, depth, size), newest first; `walk`, `held` (nsim, size)."""
+        """`past` (nsim, depth, size), newest first; `walk`, `held`."""
 
     def reset(self, rows: NDArray[Any], truth: Array, clock: Clock) -> None:
         """Forget the past of simulations `rows`: it was `truth` (nsim, size) for ever."""
@@ -42,7 +48,7 @@ class Signal:
             self.memory["past"] = past = delay_line.deepened(past, depth)
             past[rows] = truth[rows, None]
         if self.parameters.uses("walk"):
-            self.memory.setdefault("walk", np.zeros(truth.shape))[rows] = 0.0
+            self.memory.setdefault("walk", np.zeros((len(truth), self._size)))[rows] = 0.0
         if self.parameters.uses("dropout", "freeze_time"):
             self.memory.setdefault("held", truth.copy())[rows] = truth[rows]
 
@@ -51,7 +57,7 @@ class Signal:
         if "past" in self.memory:
             delay_line.push(self.memory["past"], truth)
         if "walk" in self.memory:
-            z = clock.normal(f"{self.name} walk", self.size)
+            z = clock.normal(f"{self.name} walk", self._size)
             self.memory["walk"] += self.parameters.value("walk") * z / math.sqrt(clock.rate)
 
     def measure(self, truth: Array, rows: Any, clock: Clock) -> Array:
@@ -76,49 +82,73 @@ class Signal:
             return truth
         delay, jitter = self.parameters.value("delay")[rows], self.parameters.get("delay_jitter")
         if jitter is not None:
-            delay = delay + jitter[rows] * clock.uniform(f"{self.name} delay", self.size, rows)
-        return delay_line.read(self.memory["past"][rows], delay * clock.rate)
+            delay = delay + jitter[rows] * clock.uniform(f"{self.name} delay", self._size, rows)
+        lag = self._for_each_number(delay * clock.rate, truth.shape)
+        value = delay_line.read(self.memory["past"][rows], lag)
+        return imu.normalized(value) if self._is_orientation else value
 
     def _disturbed(self, value: Array, rows: Any, clock: Clock) -> Array:
         get = self.parameters.get
+        errors: list[Array] = []
         if (bias := get("bias")) is not None:
-            value = value + bias[rows]
+            errors.append(bias[rows])
         if (drift := get("drift")) is not None:
-            value = value + drift[rows] * clock.time[rows, None]
+            errors.append(drift[rows] * clock.time[rows, None])
         if "walk" in self.memory:
-            value = value + self.memory["walk"][rows]
+            errors.append(self.memory["walk"][rows])
         if (noise := get("noise")) is not None:
-            value = value + noise[rows] * clock.normal(f"{self.name} noise", self.size, rows)
-        return value
+            errors.append(noise[rows] * clock.normal(f"{self.name} noise", self._size, rows))
+        if not errors:
+            return value
+        error = sum(errors[1:], errors[0])
+        return imu.turned(value, error) if self._is_orientation else value + error
 
     def _quantized(self, value: Array, rows: Any) -> Array:
         resolution = self.parameters.get("resolution")
-        return value if resolution is None else quantized(value, resolution[rows])
+        if resolution is None:
+            return value
+        return quantized(value, self._for_each_number(resolution[rows], value.shape))
 
     def _stale(self, rows: Any, clock: Clock) -> NDArray[np.bool_]:
         """Return whose new sample does not come: (n, size); the first one always does."""
         stale = clock.time[rows, None] >= self.parameters.value("freeze_time")[rows]
         if (dropout := self.parameters.get("dropout")) is not None:
-            stale |= clock.uniform(f"{self.name} dropout", self.size, rows) < dropout[rows]
-        return stale & (clock.step[rows, None] > 0)
+            stale |= clock.uniform(f"{self.name} dropout", self._size, rows) < dropout[rows]
+        stale &= clock.step[rows, None] > 0
+        return self._for_each_number(stale, self.memory["held"][rows].shape)
+
+    def _for_each_number(self, flaw: Any, shape: tuple[int, ...]) -> Any:
+        return np.broadcast_to(flaw[:, :1], shape) if self._is_orientation else flaw
 
 
 @final
 class Sensors:
     """The signals of `nsim` robots by name; `position` and `velocity` of the joints among them."""
 
-    def __init__(self, nsim: int, sizes: Mapping[str, int], vectors: tuple[str, ...] = ()):
+    def __init__(
+        self,
+        nsim: int,
+        sizes: Mapping[str, int],
+        *,
+        vectors: Sequence[str] = (),
+        orientations: Sequence[str] = (),
+    ):
         """Make sensors that report the truth.
 
         Args:
             nsim: number of simulations.
             sizes: signal → how many numbers it has.
-            vectors: signals of size 3 in the frame of the base's IMU, which `tilt` turns.
+            vectors: signals of the base's IMU that are vectors (n, 3) in its frame.
+            orientations: those that are its orientation, world ← base, as w x y z (n, 4).
         """
-        self.signals = {name: Signal(name, nsim, size) for name, size in sizes.items()}
+        self.signals = {
+            name: Signal(name, nsim, size, orientation=name in orientations)
+            for name, size in sizes.items()
+        }
         self.mounting = Table(nsim, 3, {"tilt": 0.0})
         """`tilt`: roll, pitch, yaw of the IMU on the base [rad]."""
-        self._vectors = vectors
+        self._seen_as = dict.fromkeys(vectors, imu.as_seen)
+        self._seen_as |= dict.fromkeys(orientations, imu.orientation_as_seen)
 
     def __getitem__(self, name: str) -> Signal:
         return self.signals[name]
@@ -147,9 +177,11 @@ class Sensors:
             for name, signal in self.signals.items()
         }
 
-    def _seen(self, name: str, vector: Array, rows: Any) -> Array:
-        tilt = self.mounting.get("tilt") if name in self._vectors else None
-        return vector if tilt is None else imu.as_seen(vector, tilt[rows])
+    def _seen(self, name: str, value: Array, rows: Any) -> Array:
+        tilt = self.mounting.get("tilt")
+        if tilt is None or name not in self._seen_as:
+            return value
+        return self._seen_as[name](value, tilt[rows])
 
 
 def quantized(value: Array, resolution: Array) -> Array:

@@ -28,3 +28,27 @@ def test_a_sensor_that_is_yawed_left_sees_forward_on_its_right():
 def test_gravity_tells_a_rolled_sensor_by_how_much():
     seen = imu.as_seen(np.array([[0.0, 0.0, -1.0]]), np.array([[0.1, 0.0, 0.0]]))
     np.testing.assert_allclose(np.arctan2(-seen[0, 1], -seen[0, 2]), 0.1)
+
+
+def rotation(quaternion):
+    return Rotation.from_quat(quaternion, scalar_first=True)
+
+
+@given(st.lists(st.tuples(*[ANGLE] * 6), min_size=1, max_size=3))
+def test_turning_an_orientation_is_composing_rotations(rows):
+    first, second = np.array(rows)[:, :3], np.array(rows)[:, 3:]
+    quaternion = Rotation.from_rotvec(first).as_quat(scalar_first=True)
+    truth = Rotation.from_rotvec(first) * Rotation.from_rotvec(second)
+    turned = rotation(imu.turned(quaternion, second))
+    np.testing.assert_allclose(turned.as_matrix(), truth.as_matrix(), atol=1e-9)
+
+
+def test_a_tilted_sensors_orientation_and_vectors_agree():
+    """What it says about gravity by its orientation is what it sees of it."""
+    rng = np.random.default_rng(1)
+    body = Rotation.random(5, rng=rng)
+    tilt = rng.uniform(-0.5, 0.5, (5, 3))
+    down = np.array([0.0, 0.0, -1.0])
+    seen = imu.as_seen(body.inv().apply(down), tilt)
+    orientation = imu.orientation_as_seen(body.as_quat(scalar_first=True), tilt)
+    np.testing.assert_allclose(rotation(orientation).inv().apply(down), seen, atol=1e-12)

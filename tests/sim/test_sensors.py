@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from sim2real.sim.clock import Clock
 from sim2real.sim.sensors import Sensors, quantized
@@ -182,6 +183,50 @@ def test_a_signal_of_a_tilted_imu_is_turned_before_anything_else():
     measured = sensors.measure(truth, clock)
     np.testing.assert_allclose(measured["gyro"], [[0.5, -1.0, 2.0]], atol=1e-12)
     np.testing.assert_array_equal(measured["position"], truth["position"])
+
+
+def orientations(nsim, **flaws):
+    """Return sensors of an orientation, and their clock."""
+    sensors = Sensors(nsim, {"orientation": 4}, orientations=("orientation",))
+    for name, value in flaws.items():
+        sensors["orientation"].parameters.expand(name)[...] = value
+    return sensors, Clock(nsim, RATE)
+
+
+def test_a_noisy_orientation_is_turned_about_the_bodys_axes_and_stays_a_rotation():
+    sensors, clock = orientations(3000, noise=[0.1, 0.0, 0.02])
+    truth = {"orientation": np.tile([0.6, 0.0, 0.8, 0.0], (3000, 1))}
+    sensors.reset(np.arange(3000), truth, clock)
+    values = sensors.measure(truth, clock)["orientation"]
+    np.testing.assert_allclose(np.linalg.norm(values, axis=1), 1.0)
+    measured = Rotation.from_quat(values, scalar_first=True)
+    error = Rotation.from_quat([0.6, 0.0, 0.8, 0.0], scalar_first=True).inv() * measured
+    np.testing.assert_allclose(
+        error.as_rotvec().std(axis=0), [0.1, 0.0, 0.02], rtol=0.05, atol=1e-9
+    )
+
+
+def test_a_delayed_orientation_is_that_of_a_while_ago():
+    sensors, clock = orientations(1, delay=0.025)
+    sensors.reset(np.arange(1), {"orientation": np.array([[1.0, 0, 0, 0]])}, clock)
+    for step in range(1, 20):
+        turn = Rotation.from_rotvec([0.0, 0.0, step / RATE])
+        truth = {"orientation": turn.as_quat(scalar_first=True)[None]}
+        clock.step += 1
+        sensors.advance(truth, clock)
+        measured = sensors.measure(truth, clock)["orientation"]
+    late = Rotation.from_quat(measured[0], scalar_first=True).as_rotvec()
+    np.testing.assert_allclose(late, [0.0, 0.0, 19 / RATE - 0.025], atol=1e-6)
+    assert np.linalg.norm(measured) == pytest.approx(1.0)
+
+
+def test_an_orientation_is_lost_as_a_whole():
+    sensors, clock = orientations(1, dropout=0.5)
+    sensors.reset(np.arange(1), {"orientation": np.ones((1, 4))}, clock)
+    for value in range(2, 40):
+        truth = {"orientation": np.full((1, 4), float(value))}
+        clock.step += 1
+        assert len(np.unique(sensors.measure(truth, clock)["orientation"])) == 1
 
 
 def test_a_sample_of_a_fine_loop_is_lost_for_as_long_as_a_controller_waits_for_the_next():
