@@ -105,24 +105,26 @@ class RobotVectorEnv(VectorEnv):
         return {
             "seed": self.seed,
             "simulation": self.sim.fields.state.copy(),
+            "effects": self.sim.effects.state_dict(),
             **{name: getattr(self, name).copy() for name in self._state_names},
         }
 
     def load_state_dict(self, data: dict[str, Any]) -> None:
         """Continue from what `state_dict` returned."""
         self._seed_everything(data["seed"])
-        for name in self._state_names:
-            getattr(self, name)[...] = data[name]
-        values, _ = self.randomizer.draw(self._everyone, self.episode)
+        values, _ = self.randomizer.draw(self._everyone, data["episode"])
         self.randomizer.apply(self._everyone, values)
-        self._start_physics(self._everyone, self.episode)
+        self._start_physics(self._everyone, data["episode"])
+        for name in self._state_names:  # after the start, which sends a command of its own
+            getattr(self, name)[...] = data[name]
         self.sim.fields.state[...] = data["simulation"]
         self.sim.fields.forward()
+        self.sim.effects.load_state_dict(data["effects"])
 
     _state_names = ("episode", "steps", "command", "goal", "success_steps", "_normalized")
 
     def _seed_everything(self, seed: int) -> None:
-        self.seed = seed
+        self.seed = self.sim.effects.clock.seed = seed
         self.randomizer = Randomizer(self.sim, self._ranges, self._posterior, seed=seed)
 
     def _make_spaces(self) -> None:
@@ -161,6 +163,7 @@ class RobotVectorEnv(VectorEnv):
         # a servo holds the pose it starts from
         command = np.where(self._is_servo, position[:, self._driven], self._resting)
         self.command[ids] = command
+        self.sim.effects.clock.episode[ids] = episode
         self.sim.reset(ids, position, velocity, command)
 
     def _advance(self, actions: NDArray[Any]) -> State:
@@ -184,13 +187,10 @@ class RobotVectorEnv(VectorEnv):
     def _observe(self, ids: NDArray[np.int32] | None = None) -> NDArray[np.float32]:
         """Return what the policies of `ids`, by default all, see now, (n, nobs)."""
         rows: Any = slice(None) if ids is None else ids
-        sensors = self.sim.sensors if ids is None else self.sim.sensors.of(ids)
-        z = np.zeros((1, 2 * len(self.robot.joints)))
-        if sensors.noisy:  # else drawing would take time and change nothing
-            counters = (self._everyone[rows], self.episode[rows], self.steps[rows])
-            z = randomness.normal(self.seed, "noise", *counters, size=z.shape[1])
-        position, velocity = sensors.measure(self.sim.position[rows], self.sim.velocity[rows], z)
-        observation = self.task.observe(position, velocity, self.command[rows], self.goal[rows])
+        measured = self.sim.measure(rows)
+        observation = self.task.observe(
+            measured["position"], measured["velocity"], self.command[rows], self.goal[rows]
+        )
         return observation.astype(np.float32)
 
     def _note_success(self, state: State) -> None:
