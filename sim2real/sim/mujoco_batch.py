@@ -83,6 +83,9 @@ class MujocoSimulator(Simulator):
         if self._stage != _NONE:
             self.fields.forward(ids, self._stage)
 
+    def update(self, ids: Ids) -> None:  # noqa: D102
+        pass  # every call of the batch takes its fields; delay buffers fill at any delay
+
     def step(self, command: Array) -> None:  # noqa: D102
         self._ctrl[...] = command
         self.fields.step(nstep=self._substeps, stage=self._stage)
