@@ -165,10 +165,10 @@ class RobotVectorEnv(VectorEnv):
         self._seed_everything(data["seed"])
         self.progress, self.diverged = data["progress"], data["diverged"]
         self.randomizer.mender.count = data["mended"]
+        self.randomizer.apply(self._everyone, data["_values"])
+        self._start_physics(self._everyone, data["episode"])
         for name in self._state_names:
             getattr(self, name)[...] = data[name]
-        self.randomizer.apply(self._everyone, self._values)
-        self._start_physics(self._everyone, self.episode)
         self.sim.fields.state[...] = data["simulation"]
         self.sim.fields.forward()
 

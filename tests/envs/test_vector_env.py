@@ -122,14 +122,15 @@ def test_without_randomization_every_world_is_the_nominal_one():
     assert env.privileged.shape == (6, 0)
 
 
-def test_a_saved_environment_continues_exactly():
-    plan = actions(make("hopper"), 60)
-    env = make("hopper")
+@pytest.mark.parametrize("name", ROBOTS)
+def test_a_saved_environment_continues_exactly(name):
+    plan = actions(make(name), 60)
+    env = make(name)
     env.reset(seed=4)
     rollout(env, plan[:30])
     saved = env.state_dict()
     expected = rollout(env, plan[30:])
-    other = make("hopper", seed=99)
+    other = make(name, seed=99)
     other.load_state_dict(saved)
     for one, two in zip(expected, rollout(other, plan[30:]), strict=True):
         for left, right in zip(one[:4], two[:4], strict=True):
