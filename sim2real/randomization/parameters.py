@@ -31,6 +31,7 @@ class ParameterSet:
         self.terms = tuple(make_term(model, name, tuple(joints)) for name in names)
         self.nominal: Array = np.array([term.nominal for term in self.terms])
         self.bounds: Array = np.array([term.bounds for term in self.terms]).reshape(-1, 2)
+        self._needs_set_const = [term.needs_set_const for term in self.terms]
         self.conditions = _conditions(model, tuple(joints), self.names, self.terms)
 
     def write(
@@ -48,7 +49,7 @@ class ParameterSet:
         chosen = range(len(self.terms)) if columns is None else columns
         for column in chosen:
             self.terms[column].write(sim, ids, values[:, column])
-        if any(self.terms[column].needs_set_const for column in chosen):
+        if any(self._needs_set_const[column] for column in chosen):
             sim.fields.set_const(ids)
 
     def impossible(self, values: Array) -> Mask:
