@@ -47,7 +47,6 @@ class MujocoSimulator(Simulator):
         self._history = History(self.model)
         self._hook = MujocoEffects(self.model, self.fields, self.effects)
         self._blowups = self.fields.warning[:, _BAD_STATE, 1]  # a live view of the counters
-        self._seen = self._blowups.copy()
         self._diverged = np.zeros(nsim, bool)
         self._tip = None if robot.tip is None else self.model.site(robot.tip).id
         self._stage = _NONE if self._tip is None else _VEL
@@ -81,11 +80,14 @@ class MujocoSimulator(Simulator):
         self._all_qvel[ids[:, None], np.arange(self.model.nv)[self._qvel]] = velocity
         self._ctrl[ids] = command
         self._history.fill(self.fields.bind("history"), ids, command)
-        self._seen[ids] = self._blowups[ids]  # before forward: it counts an impossible start
+        self._blowups[ids] = 0  # before forward: it counts an impossible start
         self._diverged[ids] = False
         if self._stage != _NONE:
             self.fields.forward(ids, self._stage)
         self.effects.reset(ids, self.truth, command)
+
+    def update(self, ids: Ids) -> None:  # noqa: D102
+        pass  # every call of the batch takes its fields; delay buffers fill at any delay
 
     def step(self, command: Array) -> None:  # noqa: D102
         self._ctrl[...] = self.effects.commands.send(command, self.effects.clock)
@@ -93,10 +95,11 @@ class MujocoSimulator(Simulator):
             self._hook.step(self._substeps, self._advance, self._joint_dofs)
         else:
             self._advance(self._substeps, True)
-        # a blown-up simulation raises nothing: MuJoCo starts it anew and counts a warning
-        np.not_equal(self._blowups, self._seen).any(axis=1, out=self._diverged)
+        # a blown-up simulation raises nothing: MuJoCo starts it anew, clears its warnings and then
+        # counts one: left alone, the counter would stand at 1 the second time, too
+        self._blowups.any(axis=1, out=self._diverged)
         if self._diverged.any():
-            self._seen[...] = self._blowups
+            self._blowups[self._diverged] = 0
         self.effects.advance(self.truth)
 
     def _advance(self, nstep: int, last: bool) -> None:

@@ -147,8 +147,8 @@ def test_a_simulation_that_blows_up_under_every_effect_ends_alone(bad, tmp_path,
     env.reset(), twin.reset()
     actions = plan(env, 15)
     env.sim.fields.bind("qvel")[1] = bad
-    terminated = env.step(actions[0])[2]
-    np.testing.assert_array_equal(terminated, [False, True, False])
+    infos = env.step(actions[0])[4]
+    np.testing.assert_array_equal(infos["diverged"], [False, True, False])
     twin.step(actions[0])
     rest = [0, 2]
     after, same = observations(env, actions[1:]), observations(twin, actions[1:])
