@@ -10,6 +10,9 @@ import numpy as np
 
 from sim2real.errors import RobotError, known
 from sim2real.robot import Joint, Robot
+from sim2real.sim.contacts import let_decide
+from sim2real.sim.motor import set_dcmotor
+from sim2real.sim.terrain import add_terrain
 
 
 def compile_model(robot: Robot, max_delay: float | None = None) -> mujoco.MjModel:
@@ -23,7 +26,28 @@ def compile_model(robot: Robot, max_delay: float | None = None) -> mujoco.MjMode
     Raises:
         RobotError: the model does not load, or has no such joint, or the rates do not fit.
     """
+    spec = make_spec(robot, max_delay)
+    try:
+        model = spec.compile()
+    except ValueError as error:
+        raise RobotError(f"robot {robot.name!r}: {robot.model} does not compile: {error}") from None
+    _check_rates(robot, model)
+    for kind, named in (("site", filter(None, (robot.tip,))), ("geom", robot.deciding_geoms)):
+        for name in named:
+            names = _names(model, kind, {"site": model.nsite, "geom": model.ngeom}[kind])
+            if name not in names:
+                raise RobotError(f"robot {robot.name!r}: no {kind} {name!r}{known(name, names)}")
+    let_decide(model, robot.deciding_geoms)
+    return model
+
+
+def make_spec(robot: Robot, max_delay: float | None = None) -> mujoco.MjSpec:
+    """Return what `compile_model` compiles, but for `deciding_geoms`; raises RobotError."""
     spec = _load(robot)
+    for body in spec.bodies:
+        body.simple = False  # a "simple" body ignores a centre of mass that is moved later
+    if robot.terrain is not None:
+        add_terrain(spec, robot.terrain, robot.name)
     if robot.physics_hz is not None:
         spec.option.timestep = 1.0 / robot.physics_hz
     _remove_actuators(spec)
@@ -34,14 +58,7 @@ def compile_model(robot: Robot, max_delay: float | None = None) -> mujoco.MjMode
     plain = mujoco.MjSpec().default
     for name in robot.driven:
         _add_actuator(spec, plain, name, robot.joints[name], nsample)
-    try:
-        model = spec.compile()
-    except ValueError as error:
-        raise RobotError(f"robot {robot.name!r}: {robot.model} does not compile: {error}") from None
-    _check_rates(robot, model)
-    if robot.tip is not None and robot.tip not in (sites := _names(model, "site", model.nsite)):
-        raise RobotError(f"robot {robot.name!r}: no site {robot.tip!r}{known(robot.tip, sites)}")
-    return model
+    return spec
 
 
 def substeps(robot: Robot, model: mujoco.MjModel) -> int:
@@ -94,10 +111,13 @@ def _add_actuator(
         nsample=nsample,
         interp=1,  # linear: a delay acts continuously, not in whole physics steps
     )
-    if joint.mode == "torque":
+    if joint.motor is not None:
+        set_dcmotor(actuator, joint, joint.motor)
+    elif joint.mode == "torque":
         actuator.set_to_motor()
     else:
         actuator.set_to_position(kp=joint.kp, kv=joint.kd)
+    if joint.mode == "position":
         low, high = joint.limits.position or (0.0, 0.0)
         actuator.ctrllimited = True
         actuator.ctrlrange = [low, high]
