@@ -40,7 +40,7 @@ class LuGre:
     stiffness: float
     """Of the bristles [Nm/rad]."""
     damping: float
-    """Of the bristles [Nm s/rad]."""
+    """Of the bristles [Nm s/rad]; the integrator adds timestep × damping to the joint's inertia."""
     coulomb: float
     """At speed [Nm]."""
     static: float

@@ -10,6 +10,7 @@ from sim2real.errors import ParameterError
 from sim2real.parameters import randomness
 from sim2real.parameters.posterior import Posterior
 from sim2real.parameters.ranges import Range
+from sim2real.randomization.friction import refuse_hidden_friction
 from sim2real.randomization.parameters import ParameterSet
 from sim2real.sim.simulator import Ids, Simulator
 
@@ -39,6 +40,7 @@ class Randomizer:
         )
         self._keys = tuple(f"parameter:{name}" for name in self._ranges)
         self._refuse_impossible_ranges()
+        refuse_hidden_friction(sim.model, self._ranges)
 
     @property
     def names(self) -> tuple[str, ...]:

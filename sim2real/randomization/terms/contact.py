@@ -18,7 +18,7 @@ from sim2real.randomization.terms.term import (
     element_id,
     scaled,
 )
-from sim2real.sim.contacts import static_partners
+from sim2real.sim.contacts import partners
 from sim2real.sim.simulator import Ids, Simulator
 
 _TIME, _RATIO, _BOUNCE = range(3)
@@ -119,8 +119,10 @@ class Restitution(SoftnessTerm):
     usual, source = between(0.005, 0.4), "walk-these-ways, scripts/train.py: [0, 0.4]"
 
     def measure(self, model: mujoco.MjModel) -> None:  # noqa: D102
-        others = static_partners(model, self.geom)
-        if any(model.geom_priority[other] >= model.geom_priority[self.geom] for other in others):
+        others = partners(model, self.geom)
+        if not len(others):
+            raise self.refuse("the geom touches nothing that could bounce off it")
+        if (model.geom_priority[others] >= model.geom_priority[self.geom]).any():
             raise self.refuse(
                 "a contact's softness is the mean of its two geoms': list the geom under"
                 " deciding_geoms in robot.toml, so that it alone decides"

@@ -7,6 +7,7 @@ import numpy as np
 
 from sim2real.randomization.terms.cell import Cell, CellTerm, ElementTerm
 from sim2real.randomization.terms.term import added, element_id, scaled
+from sim2real.sim.contacts import contact_dimension
 
 _TYPES = mujoco.mjtGeom
 _NUMBERS = {
@@ -14,6 +15,8 @@ _NUMBERS = {
     _TYPES.mjGEOM_BOX: 3, _TYPES.mjGEOM_ELLIPSOID: 3,
 }  # fmt: skip
 """How many half-lengths a primitive has."""
+_CONDIM = (3, 4, 6)
+"""From which condim on a contact slides, turns and rolls against friction."""
 _ROBOSUITE = "robosuite 1.5, DEFAULT_DYNAMICS_ARGS"
 
 
@@ -31,6 +34,16 @@ class Friction(ElementTerm):
     field, fields = "geom_friction", ("geom_friction",)
     size = 3
     usual, source = scaled(0.7, 1.3), "OpenAI 2018, arXiv:1808.00177, table 1"
+
+    def resolve(self, model: mujoco.MjModel, joints: tuple[str, ...]) -> None:  # noqa: D102
+        super().resolve(model, joints)
+        geom = self.cells[0].index[0]
+        condim = contact_dimension(model, geom)
+        if condim < _CONDIM[self.index]:
+            raise self.refuse(
+                f"its contacts have condim {condim}, which knows no such friction: the model needs"
+                f" condim {_CONDIM[self.index]}"
+            )
 
 
 @final

@@ -32,9 +32,7 @@ class CircuitWriter(Writer):
         self._slots = np.array([term.slot for term in circuit])
         self._neutral = np.array([circuit_of(model, int(each)) for each in self._actuators])
         self._rotor = model.actuator_armature[self._actuators].copy()
-        self._lag = model.actuator_dynprm[self._actuators, 0].copy()
-        wound = self._neutral[:, _INDUCTANCE] > 0.0
-        self._inductance = np.where(wound, self._neutral[:, _INDUCTANCE], 1.0)
+        self._wound = bool((self._neutral[:, _INDUCTANCE] > 0.0).any())
 
     def write(self, sim: Simulator, ids: Ids, values: Array) -> None:  # noqa: D102
         numbers = np.repeat(self._neutral[None], len(ids), axis=0)
@@ -45,10 +43,8 @@ class CircuitWriter(Writer):
         gain[sims, actuators, 0] = resistance
         gain[sims, actuators, 1] = constant * ratio
         sim.fields.expand("actuator_armature")[sims, actuators] = self._rotor * ratio**2
-        if self._lag.any():
-            # L/R as ratios to the nominal circuit, which stays as it is to the last bit
-            slower = inductance / self._inductance * (self._neutral[:, _RESISTANCE] / resistance)
-            sim.fields.expand("actuator_dynprm")[sims, actuators, 0] = self._lag * slower
+        if self._wound:
+            sim.fields.expand("actuator_dynprm")[sims, actuators, 0] = inductance / resistance
 
 
 class CircuitTerm(SharedTerm):
