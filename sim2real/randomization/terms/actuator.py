@@ -179,7 +179,10 @@ class Delay(Term):
     unit = "s"
     bounds = (0.0, np.inf)
     fields = ("actuator_delay",)
-    usual, source = between(0.0, 0.02), "walk-these-ways: a lag of up to 6 steps of 5 ms; half that"
+    usual, source = (
+        between(0.0, 0.03),
+        "walk-these-ways: a lag of 6 steps of 5 ms",
+    )
 
     def resolve(self, model: mujoco.MjModel, joints: tuple[str, ...]) -> None:  # noqa: D102
         self._actuator = element_id(model, self.name)

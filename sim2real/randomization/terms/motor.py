@@ -17,7 +17,7 @@ from sim2real.randomization.terms.cell import Cell, CellTerm
 from sim2real.randomization.terms.term import Array, SharedTerm, Writer, element_id, scaled
 from sim2real.sim.simulator import Ids, Simulator
 
-_DATASHEET = "tolerance of small DC motors' data sheets (maxon: ±10 %)"
+_DATASHEET = "spread of small DC motors; no published convention"
 _RESISTANCE, _CONSTANT, _RATIO, _INDUCTANCE = range(4)
 
 
