@@ -26,14 +26,16 @@ class GravityWriter(Writer):
 
     def __init__(self, model: mujoco.MjModel, terms: Sequence[SharedTerm]):
         self._neutral = np.concatenate([model.opt.gravity, np.zeros(3)])
+        self._tilts = any(isinstance(term, Tilt) for term in terms)
         self._slots = [term.index + 3 * isinstance(term, Tilt) for term in terms]
 
     def write(self, sim: Simulator, ids: Ids, values: Array) -> None:  # noqa: D102
         numbers = np.tile(self._neutral, (len(ids), 1))
         numbers[:, self._slots] = values
-        sim.fields.expand("opt.gravity")[ids] = rotate(
-            quaternion_of(numbers[:, 3:]), numbers[:, :3]
-        )
+        gravity = numbers[:, :3]
+        if self._tilts:
+            gravity = rotate(quaternion_of(numbers[:, 3:]), gravity)
+        sim.fields.expand("opt.gravity")[ids] = gravity
 
 
 @final
