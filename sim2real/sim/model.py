@@ -53,7 +53,7 @@ def make_spec(robot: Robot, max_delay: float | None = None) -> mujoco.MjSpec:
     _remove_actuators(spec)
     _check_joints(spec, robot)
     delay = _longest_delay(robot) if max_delay is None else max_delay
-    nsample = math.ceil(delay / spec.option.timestep - 1e-9) if delay > 0 else 0
+    nsample = math.ceil(delay / _shortest_step(robot, spec) - 1e-9) if delay > 0 else 0
     # the model's default class would lend them its gear and its control range
     plain = mujoco.MjSpec().default
     for name in robot.driven:
@@ -128,6 +128,14 @@ def _longest_delay(robot: Robot) -> float:
     if any(not math.isfinite(delay) for delay in delays):
         raise RobotError(f"robot {robot.name!r}: a delay's distribution needs an upper bound")
     return max(delays, default=0.0)
+
+
+def _shortest_step(robot: Robot, spec: mujoco.MjSpec) -> float:
+    """Return the shortest physics step [s] that the robot's ranges can draw."""
+    step = float(spec.option.timestep)
+    drawn = robot.ranges.get("opt.timestep")
+    shortest = step if drawn is None else min(step, drawn.bounds(step)[0])
+    return shortest if shortest > 0 else step  # the randomization refuses the others
 
 
 def _check_rates(robot: Robot, model: mujoco.MjModel) -> None:
