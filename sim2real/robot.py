@@ -264,9 +264,12 @@ class Robot:
         return robot
 
     def with_ranges(self, ranges: Mapping[str, Range]) -> "Robot":
-        """Return the robot with other randomization."""
+        """Return the robot with other randomization; what is left of a group stays correlated."""
+        groups = (group.over(ranges) for group in self.correlations)
         return dataclasses.replace(
-            self, randomize={name: item.to_toml() for name, item in ranges.items()}
+            self,
+            randomize={name: item.to_toml() for name, item in ranges.items()},
+            correlate=tuple(group for group in groups if len(group.parameters) > 1),
         )
 
 
