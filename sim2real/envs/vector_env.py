@@ -1,5 +1,7 @@
 """A robot's task in n randomized simulations, as a gymnasium VectorEnv."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, final
 
 import gymnasium
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from sim2real.control import ActionMap, resting_command
 from sim2real.parameters import randomness
 from sim2real.parameters.posterior import Posterior
+from sim2real.parameters.ranges import Range
 from sim2real.randomization.engine import Randomizer
 from sim2real.robot import Robot
 from sim2real.sim.kinematics import Kinematics
@@ -20,6 +23,22 @@ from sim2real.tasks import State, make_task
 
 Array = NDArray[np.float64]
 Step = tuple[NDArray[np.float32], Array, NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """Episodes that ended in one step."""
+
+    ids: NDArray[np.int32]
+    """Their environments (n,)."""
+    values: Array
+    """Their worlds: the randomized parameters (n, p), in SI units."""
+    returns: Array
+    """Sums of rewards (n,)."""
+    success: NDArray[np.bool_]
+    """Whether the task was done (n,)."""
+    current: NDArray[np.bool_]
+    """Whether the world was drawn from what worlds are drawn from now (n,)."""
 
 
 @final
@@ -56,14 +75,16 @@ class RobotVectorEnv(VectorEnv):
         self.robot, self.num_envs = robot, num_envs
         self.sim = simulator or MujocoSimulator(robot, num_envs, nthread=nthread)
         self.task = make_task(robot, Kinematics(robot, self.sim.model))
-        self._ranges = robot.ranges if randomized else {}
-        self._posterior = posterior if randomized else None
+        ranges = robot.ranges if randomized else {}
+        self.randomizer = Randomizer(self.sim, ranges, posterior if randomized else None, seed=seed)
+        self.on_finish: Callable[[Finished], None] | None = None
+        """Told of episodes that end, before the next ones of their environments are drawn."""
         self._action_map = ActionMap.of(robot)
         self._resting = resting_command(robot)
         self._driven = [list(robot.joints).index(name) for name in robot.driven]
         self._is_servo = np.array([robot.joints[name].mode == "position" for name in robot.driven])
         self.max_steps = round(self.task.episode_seconds * robot.control_hz)
-        self._seed_everything(seed)
+        self.seed = seed
         self._make_spaces()
         self._make_state()
         self._everyone = np.arange(num_envs, dtype=np.int32)
@@ -86,6 +107,7 @@ class RobotVectorEnv(VectorEnv):
         if self.sim.diverged.any():  # no reward of such a step can be trusted
             reward = np.where(self.sim.diverged, 0.0, reward)
             terminated = terminated | self.sim.diverged
+        self.returns += reward
         self._note_success(state)
         truncated = (self.steps >= self.max_steps) & ~terminated
         done = terminated | truncated
@@ -94,6 +116,11 @@ class RobotVectorEnv(VectorEnv):
             return observation, reward, terminated, truncated, {}
         first, infos = self._finish(done, observation)
         return first, reward, terminated, truncated, infos
+
+    def randomize(self, ranges: Mapping[str, Range], *, boundary: float = 0.0) -> None:
+        """Draw from other ranges from each environment's next episode on: `Randomizer.replace`."""
+        self.randomizer.replace(ranges, boundary=boundary)
+        self.current[:] = False
 
     @property
     def privileged(self) -> NDArray[np.float32]:
@@ -113,17 +140,16 @@ class RobotVectorEnv(VectorEnv):
         self._seed_everything(data["seed"])
         for name in self._state_names:
             getattr(self, name)[...] = data[name]
-        values, _ = self.randomizer.draw(self._everyone, self.episode)
-        self.randomizer.apply(self._everyone, values)
+        self.randomizer.apply(self._everyone, self.values)
         self._start_physics(self._everyone, self.episode)
         self.sim.fields.state[...] = data["simulation"]
         self.sim.fields.forward()
 
-    _state_names = ("episode", "steps", "command", "goal", "success_steps", "_normalized")
+    _state_names = ("episode", "steps", "command", "goal", "success_steps", "returns", "values",
+                    "current", "_normalized")  # fmt: skip
 
     def _seed_everything(self, seed: int) -> None:
-        self.seed = seed
-        self.randomizer = Randomizer(self.sim, self._ranges, self._posterior, seed=seed)
+        self.seed = self.randomizer.seed = seed
 
     def _make_spaces(self) -> None:
         limit = np.full(self.task.nobs, np.inf, np.float32)
@@ -141,15 +167,20 @@ class RobotVectorEnv(VectorEnv):
         self.command = np.tile(self._resting, (n, 1))
         self.goal = np.zeros((n, self.task.ngoal))
         self.success_steps = np.zeros(n, np.int64)
-        self._normalized = np.zeros((n, len(self.randomizer.names)))
+        self.returns = np.zeros(n)
+        self.values = np.zeros((n, len(self.randomizer.names)))
+        self.current = np.zeros(n, bool)
+        self._normalized = np.zeros_like(self.values)
 
     def _start(self, ids: NDArray[np.int32]) -> None:
         self.episode[ids] += 1
         self.steps[ids] = 0
         self.success_steps[ids] = 0
         episode = self.episode[ids]
-        values, self._normalized[ids] = self.randomizer.draw(ids, episode)
-        self.randomizer.apply(ids, values)
+        self.returns[ids] = 0.0
+        self.current[ids] = True
+        self.values[ids], self._normalized[ids] = self.randomizer.draw(ids, episode)
+        self.randomizer.apply(ids, self.values[ids])
         self._start_physics(ids, episode)
         if self.task.ngoal:
             u = randomness.uniform(self.seed, "goal", ids, episode, size=self.task.ngoal_uniforms)
@@ -207,12 +238,23 @@ class RobotVectorEnv(VectorEnv):
         """
         ids = np.flatnonzero(done).astype(np.int32)
         hold = min(round(self.task.hold_seconds * self.robot.control_hz), self.max_steps)
+        success = done & (self.success_steps >= hold)
         infos = {
             "final_obs": last,
             "_final_obs": done,
-            "success": done & (self.success_steps >= hold),
+            "success": success,
             "episode_steps": np.where(done, self.steps, 0),
         }
+        if self.on_finish is not None:
+            self.on_finish(
+                Finished(
+                    ids=ids,
+                    values=self.values[ids],
+                    returns=self.returns[ids],
+                    success=success[ids],
+                    current=self.current[ids],
+                )
+            )
         self._start(ids)
         first = last.copy()
         first[ids] = self._observe(ids)
