@@ -37,9 +37,9 @@ class BayRn(Adaptive):
     """BayRn (Muratore et al. 2021, arXiv:2003.02471, Algorithm 1), by `bayesian-optimization`.
 
     An observation is what the policy trained under `source` earned on the target. Each parameter
-    is uniform on a range inside the declared one, told by its center and width; a Gaussian process
-    of the target's return over them proposes the next, by expected improvement. A proposal is a
-    function of the seed and of what was observed, so that a search can be resumed.
+    is uniform on a range inside the declared one, told by where it starts and how much of the rest
+    it takes; a Gaussian process of the target's return proposes the next, by expected improvement.
+    A proposal is a function of the seed and of what was observed, so that a search can be resumed.
     """
 
     def __init__(self, box: Box, settings: BayRnSettings, *, seed: int = 0):
@@ -86,13 +86,14 @@ class BayRn(Adaptive):
         self._next = self._propose()
 
     def _source_of(self, unit: Array) -> Source:
-        center, width = np.split(unit, 2)
-        half = 0.5 * (self._settings.narrowest + width * (1 - self._settings.narrowest))
-        low, high = np.clip(center - half, 0.0, 1.0), np.clip(center + half, 0.0, 1.0)
+        start, length = np.split(unit, 2)
+        narrowest = self._settings.narrowest
+        low = start * (1.0 - narrowest)
+        high = low + narrowest + length * (1.0 - narrowest - low)
         return Source(ranges=self._box.between(self._box.values(low), self._box.values(high)))
 
     def _propose(self) -> Array:
-        """Return centers and widths in [0, 1] (2p,)."""
+        """Return the next start and length of each range, in [0, 1] (2p,)."""
         if len(self._returns) < self._settings.initial:
             from scipy.stats import qmc
 
