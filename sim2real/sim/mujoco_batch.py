@@ -44,7 +44,6 @@ class MujocoSimulator(Simulator):
         self._all_qpos, self._all_qvel = self.fields.bind("qpos"), self.fields.bind("qvel")
         self._history = _History(self.model)
         self._blowups = self.fields.warning[:, _BAD_STATE, 1]  # a live view of the counters
-        self._seen = self._blowups.copy()
         self._diverged = np.zeros(nsim, bool)
         self._tip = None if robot.tip is None else self.model.site(robot.tip).id
         self._stage = _NONE if self._tip is None else _VEL
@@ -78,18 +77,22 @@ class MujocoSimulator(Simulator):
         self._all_qvel[ids[:, None], np.arange(self.model.nv)[self._qvel]] = velocity
         self._ctrl[ids] = command
         self._history.fill(self.fields, ids, command)
-        self._seen[ids] = self._blowups[ids]  # before forward: it counts an impossible start
+        self._blowups[ids] = 0  # before forward: it counts an impossible start
         self._diverged[ids] = False
         if self._stage != _NONE:
             self.fields.forward(ids, self._stage)
 
+    def update(self, ids: Ids) -> None:  # noqa: D102
+        pass  # every call of the batch takes its fields; delay buffers fill at any delay
+
     def step(self, command: Array) -> None:  # noqa: D102
         self._ctrl[...] = command
         self.fields.step(nstep=self._substeps, stage=self._stage)
-        # a blown-up simulation raises nothing: MuJoCo starts it anew and counts a warning
-        np.not_equal(self._blowups, self._seen).any(axis=1, out=self._diverged)
+        # a blown-up simulation raises nothing: MuJoCo starts it anew, clears its warnings and then
+        # counts one: left alone, the counter would stand at 1 the second time, too
+        self._blowups.any(axis=1, out=self._diverged)
         if self._diverged.any():
-            self._seen[...] = self._blowups
+            self._blowups[self._diverged] = 0
 
 
 class _History:

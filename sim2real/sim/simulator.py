@@ -29,7 +29,8 @@ class Simulator(ABC):
     fields: mujoco.batch.Batch
     """Per-simulation model fields: write to `fields.expand(name)`, then `fields.set_const(ids)`.
 
-    An engine takes what was written for a simulation at that simulation's next `reset`.
+    An engine takes what was written for a simulation at that simulation's next `reset`, or when
+    `update` is called.
     """
 
     @property
@@ -63,6 +64,10 @@ class Simulator(ABC):
 
         `command` (n, ncommand) is what was sent before the start: it fills the delays.
         """
+
+    @abstractmethod
+    def update(self, ids: Ids) -> None:
+        """Take what was written to `fields` for simulations `ids` (n,); their states stay."""
 
     @abstractmethod
     def step(self, command: Array) -> None:

@@ -66,8 +66,14 @@ class Job:
     """A run's folder whose networks to start from: fine-tuning under another distribution."""
     posterior: str | None = None
     """A calibration's posterior.toml: drawn instead of the robot's ranges for its parameters."""
+    posterior_share: float = 1.0
+    """Share of the worlds that are drawn from the posterior; the rest from the robot's ranges."""
     randomized: bool = True
     """Draw a new robot for each episode; without it, train on the nominal one."""
+    privileged: tuple[str, ...] | None = None
+    """The drawn parameters that PPO's critic sees: names, or joint.*.damping; all if not given."""
+    log_worlds: bool = True
+    """Write the drawn parameters of each episode, with its return, to the run's worlds folder."""
     nthread: int = 2
     """Threads of the simulator and, in turn with it, of PPO's update."""
     evaluate_every: int = 10
@@ -83,6 +89,8 @@ class Job:
             "evaluate_every": self.evaluate_every,
             "evaluation_envs": self.evaluation_envs,
         }
+        if not 0.0 <= self.posterior_share <= 1.0:
+            raise ConfigError(f"posterior_share: {self.posterior_share} must be in [0, 1]")
         for name, count in counts.items():
             if count < 1:
                 raise ConfigError(f"{name}: {count} must be at least 1")

@@ -114,6 +114,14 @@ class BulletSimulator(Simulator):
                 self._worlds[sim].restart(*self._state[sim].T)
         self._diverged[ids] = False
 
+    def update(self, ids: Ids) -> None:  # noqa: D102
+        for sim in map(int, ids):
+            position = self._state[sim, :, 0] + self._offset[sim]
+            if self._take_fields(sim):  # a world that was built anew stands at its start
+                self._state[sim, :, 0] = position - self._offset[sim]
+                if _sound(self._state[sim]):
+                    self._worlds[sim].restart(*self._state[sim].T)
+
     def step(self, command: Array) -> None:  # noqa: D102
         self._diverged[...] = False
         command = np.broadcast_to(command, self._rest.shape)
@@ -134,11 +142,12 @@ class BulletSimulator(Simulator):
             self._drives.reset(np.array([sim], np.int32), self._rest[sim : sim + 1])
             self._worlds[sim].restart(*self._state[sim].T)
 
-    def _take_fields(self, sim: int) -> None:
+    def _take_fields(self, sim: int) -> bool:
+        """Build a simulation's world if its fields have changed; return whether they have."""
         model = self.fields.get_model(sim)
         fingerprint = _fingerprint(model)
         if fingerprint == self._built[sim]:
-            return
+            return False
         check_supported(model, self.robot.name)
         tree, contacts = Tree.of(model), Contacts.of(model)
         check_links(len(tree.links) + len(contacts.colliders), self.robot.name)
@@ -146,6 +155,7 @@ class BulletSimulator(Simulator):
         self._worlds[sim].build(model, tree, contacts, self._drives.rotor(sim))
         self._trees[sim], self._offset[sim] = tree, model.qpos0
         self._built[sim] = fingerprint
+        return True
 
     def _site(self, sim: int, site: int) -> tuple[Array, Array]:
         """Return a site's position (3,) and rotation matrix (3, 3) in the world."""
