@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from sim2real.errors import ConfigError
+from sim2real.randomization.adaptive.settings import AdaptiveSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +80,7 @@ class Job:
     evaluate_every: int = 10
     """Iterations between evaluations; the best policy on them is kept."""
     evaluation_envs: int = 64
+    adaptive: AdaptiveSettings = field(default_factory=AdaptiveSettings)
     ppo: PPOSettings = field(default_factory=PPOSettings)
     sac: SACSettings = field(default_factory=SACSettings)
 
@@ -94,6 +96,12 @@ class Job:
         for name, count in counts.items():
             if count < 1:
                 raise ConfigError(f"{name}: {count} must be at least 1")
+        if self.adaptive.moves_ranges and not self.randomized:
+            raise ConfigError(f"adaptive: {self.adaptive.algorithm} needs randomized = true")
+        if self.adaptive.worst is not None and self.algorithm != "ppo":
+            raise ConfigError(
+                'adaptive: epopt needs algorithm = "ppo": a replay buffer forgets no good episode'
+            )
 
     @property
     def settings(self) -> PPOSettings | SACSettings:

@@ -80,7 +80,8 @@ class Box:
         """Return the values at the shares `unit` (..., p) of the way from low to high."""
         low = np.where(self.logarithmic, self.low, 1.0)
         orders = low * (np.where(self.logarithmic, self.high, 1.0) / low) ** unit
-        return np.where(self.logarithmic, orders, self.low + unit * self.width)
+        values = np.where(self.logarithmic, orders, self.low + unit * self.width)
+        return np.clip(values, self.low, self.high)  # rounding must not leave the box
 
     def unit(self, values: Array) -> Array:
         """Return which share of the way from low to high `values` (..., p) lie at."""

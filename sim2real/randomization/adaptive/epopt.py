@@ -18,8 +18,8 @@ class EPOptSettings:
 
     epsilon: float = 0.1
     """Share of the episodes, those of the lowest returns, from which the policy learns."""
-    burn_in: int = 20
-    """Iterations at the start that learn from all episodes."""
+    burn_in: int = 500_000
+    """Control steps at the start, in all environments together, that learn from all episodes."""
 
     def __post_init__(self) -> None:
         if not 0 < self.epsilon <= 1:
