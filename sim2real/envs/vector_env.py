@@ -165,6 +165,7 @@ class RobotVectorEnv(VectorEnv):
             "diverged": self.diverged,
             "mended": self.randomizer.mender.count,
             "simulation": self.sim.fields.state.copy(),
+            "effects": self.sim.effects.state_dict(),
             **{name: getattr(self, name).copy() for name in self._state_names},
         }
 
@@ -175,10 +176,11 @@ class RobotVectorEnv(VectorEnv):
         self.randomizer.mender.count = data["mended"]
         self.randomizer.apply(self._everyone, data["_values"])
         self._start_physics(self._everyone, data["episode"])
-        for name in self._state_names:
+        for name in self._state_names:  # after the start, which sends a command of its own
             getattr(self, name)[...] = data[name]
         self.sim.fields.state[...] = data["simulation"]
         self.sim.fields.forward()
+        self.sim.effects.load_state_dict(data["effects"])
 
     _state_names = (
         *("episode", "steps", "command", "goal", "success_steps", "returns"),
@@ -186,7 +188,8 @@ class RobotVectorEnv(VectorEnv):
     )
 
     def _seed_everything(self, seed: int) -> None:
-        self.seed = seed
+        self.seed = self.sim.effects.clock.seed = seed
+        self.sim.effects.clock.environment[...] = self.environments
         self.randomizer = Randomizer(
             self.sim,
             self._ranges,
@@ -245,6 +248,7 @@ class RobotVectorEnv(VectorEnv):
         # a servo holds the pose it starts from
         command = np.where(self._is_servo, position[:, self._driven], self._resting)
         self.command[ids] = command
+        self.sim.effects.clock.episode[ids] = episode
         self.sim.reset(ids, position, velocity, command)
 
     def _vary(self, ids: NDArray[np.int32]) -> None:
@@ -278,13 +282,10 @@ class RobotVectorEnv(VectorEnv):
     def _observe(self, ids: NDArray[np.int32] | None = None) -> NDArray[np.float32]:
         """Return what the policies of `ids`, by default all, see now, (n, nobs)."""
         rows: Any = slice(None) if ids is None else ids
-        sensors = self.sim.sensors if ids is None else self.sim.sensors.of(ids)
-        z = np.zeros((1, 2 * len(self.robot.joints)))
-        if sensors.noisy:  # else drawing would take time and change nothing
-            counters = (self.environments[rows], self.episode[rows], self.steps[rows])
-            z = randomness.normal(self.seed, "noise", *counters, size=z.shape[1])
-        position, velocity = sensors.measure(self.sim.position[rows], self.sim.velocity[rows], z)
-        observation = self.task.observe(position, velocity, self.command[rows], self.goal[rows])
+        measured = self.sim.measure(rows)
+        observation = self.task.observe(
+            measured["position"], measured["velocity"], self.command[rows], self.goal[rows]
+        )
         return observation.astype(np.float32)
 
     def _note_success(self, state: State) -> None:

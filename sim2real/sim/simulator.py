@@ -1,6 +1,7 @@
 """The one seam between the package and a physics engine."""
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import mujoco
 import mujoco.batch
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim2real.robot import Robot
-from sim2real.sim.sensors import Sensors
+from sim2real.sim.effects import Effects
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.int32]
@@ -24,8 +25,8 @@ class Simulator(ABC):
     robot: Robot
     model: mujoco.MjModel
     """The nominal model, compiled from the robot."""
-    sensors: Sensors
-    """Per-simulation sensor bias and noise: data for whoever measures; `position` is the truth."""
+    effects: Effects
+    """What is between the physics and the controller; `position` and `velocity` are the truth."""
     fields: mujoco.batch.Batch
     """Per-simulation model fields: write to `fields.expand(name)`, then `fields.set_const(ids)`.
 
@@ -37,6 +38,15 @@ class Simulator(ABC):
     def nsim(self) -> int:
         """Number of simulations."""
         return self.fields.nsim
+
+    @property
+    def truth(self) -> dict[str, Array]:
+        """The true signals, each (nsim, size), that `effects.sensors` measures."""
+        return {"position": self.position, "velocity": self.velocity}
+
+    def measure(self, rows: Any = slice(None)) -> dict[str, Array]:
+        """Return what the sensors of simulations `rows` report now: signal → (n, size)."""
+        return self.effects.sensors.measure(self.truth, self.effects.clock, rows)
 
     @property
     @abstractmethod

@@ -19,7 +19,9 @@ class PPOSettings:
     hidden: tuple[int, ...] = (64, 64)
     activation: Literal["elu", "relu", "tanh"] = "elu"
     init_std: float = 0.6
-    """Standard deviation of the actions at the start."""
+    """Standard deviation of the actions at the start ..."""
+    min_std: float = 0.02
+    """... and at least: a reward that charges for noise would end the exploration early."""
     learning_rate: float = 1e-3
     desired_kl: float = 0.01
     """The learning rate follows it."""
@@ -50,7 +52,12 @@ class SACSettings:
     gamma: float = 0.99
     tau: float = 0.01
     gradient_steps: int = 4
-    """Updates after each control step of all environments."""
+    """Updates for each control step of all environments."""
+    train_every: int = 1
+    """Control steps between updates."""
+    state_dependent_noise: bool = False
+    """Explore with a noise that is a function of the state and is drawn anew after each update
+    (gSDE, Raffin et al. 2022): smooth, where a rate of 100 Hz averages white noise away."""
 
 
 @dataclass(frozen=True, kw_only=True)

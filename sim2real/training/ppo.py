@@ -178,7 +178,7 @@ def _make_algorithm(env: RslRlEnv, settings: PPOSettings) -> PPO:
         "init_std": settings.init_std,
         "std_type": "log",
         # beyond 1 almost every action is clipped, and the entropy bonus drives it on
-        "std_range": (0.02, 1.0),
+        "std_range": (settings.min_std, 1.0),
     }
     actor = MLPModel(
         observations, groups, "actor", env.num_actions, **model, distribution_cfg=noise

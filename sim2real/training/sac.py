@@ -34,9 +34,13 @@ class SACTrainer(Trainer):
             batch_size=settings.batch_size,
             gamma=settings.gamma,
             tau=settings.tau,
-            gradient_steps=settings.gradient_steps,
+            train_freq=settings.train_every,
+            gradient_steps=settings.gradient_steps * settings.train_every,
             replay_buffer_class=_Replay,
-            policy_kwargs={"net_arch": list(settings.hidden)},
+            use_sde=settings.state_dependent_noise,
+            use_sde_at_warmup=settings.state_dependent_noise,
+            policy_kwargs={"net_arch": list(settings.hidden)}
+            | ({"clip_mean": 0.0} if settings.state_dependent_noise else {}),
             seed=seed,
             device="cpu",
         )

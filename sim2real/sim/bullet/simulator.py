@@ -20,9 +20,9 @@ from sim2real.sim.bullet.contacts import Contacts
 from sim2real.sim.bullet.drives import Drives
 from sim2real.sim.bullet.support import check_links, check_supported
 from sim2real.sim.bullet.tree import Tree
-from sim2real.sim.bullet.world import World
+from sim2real.sim.bullet.world import World, dry_friction
+from sim2real.sim.effects import Effects
 from sim2real.sim.model import compile_model, joint_addresses, substeps
-from sim2real.sim.sensors import Sensors
 from sim2real.sim.simulator import Array, Ids, Simulator
 
 _ABSURD = 1e6
@@ -50,16 +50,18 @@ class BulletSimulator(Simulator):
         self.model = compile_model(robot) if model is None else model
         check_supported(self.model, robot.name)
         self.fields = mujoco.batch.Batch(self.model, nsim, 1)
-        self.sensors = Sensors.perfect(nsim, len(robot.joints))
+        self.effects = Effects(robot, nsim, self.model.nbody)
         self._substeps = substeps(robot, self.model)
         self._qpos, _ = joint_addresses(robot, self.model)
-        self._drives = Drives(self.model, nsim)
+        self._drives = Drives(self.model, self.effects)
         self._worlds = [World() for _ in range(nsim)]
         self._trees = [Tree.of(self.model)] * nsim
+        self._models = [self.model] * nsim
         self._built: list[bytes] = [b""] * nsim
         self._state = np.zeros((nsim, self.model.nv, 2))
         self._offset = np.tile(self.model.qpos0, (nsim, 1))
         self._rest = np.zeros((nsim, self.model.nu))
+        self._friction = np.zeros((nsim, self.model.nv))
         self._diverged = np.zeros(nsim, bool)
         self._tip = None if robot.tip is None else self.model.site(robot.tip).id
         start = np.tile(self.model.qpos0[self._qpos], (nsim, 1))
@@ -113,6 +115,7 @@ class BulletSimulator(Simulator):
             if _sound(self._state[sim]):  # any other is noticed in the next step
                 self._worlds[sim].restart(*self._state[sim].T)
         self._diverged[ids] = False
+        self.effects.reset(ids, self.truth, command)
 
     def update(self, ids: Ids) -> None:  # noqa: D102
         for sim in map(int, ids):
@@ -127,12 +130,44 @@ class BulletSimulator(Simulator):
         command = np.broadcast_to(command, self._rest.shape)
         self._give_up(~(_sound(self._state) & _sound(command[..., None])))
         command = np.where(self._diverged[:, None], self._rest, command)
+        command = self.effects.commands.send(command, self.effects.clock)
+        jitter = self.effects.commands.jitter(self.effects.clock)
+        pushes = self.effects.pushes
+        wrench = pushes.wrench(self.effects.clock) if pushes.used else None
         for _ in range(self._substeps):
             position = self._state[..., 0] + self._offset
-            force, rotor = self._drives.push(position, self._state[..., 1], command)
+            force, rotor = self._drives.push(position, self._state[..., 1], command, jitter)
+            self._stick()
             for sim in np.flatnonzero(~self._diverged):
-                self._state[sim] = self._worlds[sim].advance(force[sim], rotor[sim])
+                outer = 0.0 if wrench is None else self._generalized(int(sim), wrench[sim])
+                self._state[sim] = self._worlds[sim].advance(force[sim] + outer, rotor[sim])
             self._give_up(~_sound(self._state))
+        self.effects.advance(self.truth)
+
+    def _stick(self) -> None:
+        """Let the joints' dry friction follow their speed."""
+        stiction = self.effects.stiction
+        if stiction.used:
+            friction = self._friction.copy()
+            friction[:, self._qpos] = stiction.friction(
+                friction[:, self._qpos], self._state[..., 1][:, self._qpos]
+            )
+            for sim in np.flatnonzero(~self._diverged):
+                self._worlds[sim].brake(friction[sim])
+
+    def _generalized(self, sim: int, wrench: Array) -> Array:
+        """Return the joints' forces (nv,) of wrenches (nbody, 6) at the bodies' centres of mass."""
+        model, force = self._models[sim], np.zeros(self.model.nv)
+        if not wrench.any():
+            return force
+        data = mujoco.MjData(model)
+        data.qpos[:] = self._state[sim, :, 0] + self._offset[sim]
+        mujoco.mj_kinematics(model, data)
+        mujoco.mj_comPos(model, data)
+        for body in np.flatnonzero(wrench.any(axis=1)):
+            at = data.xipos[body]
+            mujoco.mj_applyFT(model, data, wrench[body, :3], wrench[body, 3:], at, body, force)
+        return force
 
     def _give_up(self, lost: NDArray[np.bool_]) -> None:
         """Start simulations that blew up anew, as MuJoCo does; they wait for the next step."""
@@ -154,6 +189,8 @@ class BulletSimulator(Simulator):
         self._drives.take(sim, model)
         self._worlds[sim].build(model, tree, contacts, self._drives.rotor(sim))
         self._trees[sim], self._offset[sim] = tree, model.qpos0
+        self._models[sim] = model
+        self._friction[sim] = dry_friction(model)
         self._built[sim] = fingerprint
         return True
 

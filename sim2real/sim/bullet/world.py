@@ -143,7 +143,7 @@ class World:
             self._call("changeDynamics", self._robot, number, localInertiaDiagonal=inertia)
 
     def _set_joints(self, model: mujoco.MjModel) -> None:
-        dry = model.dof_frictionloss * (not model.opt.disableflags & _DRY)
+        dry = dry_friction(model)
         limited = model.jnt_limited * (not model.opt.disableflags & _LIMIT)
         for joint, link in enumerate(self._joints):
             self._brake(self._robot, link, float(dry[joint]))
@@ -152,6 +152,11 @@ class World:
                 self._call(
                     "changeDynamics", self._robot, link, jointLowerLimit=low, jointUpperLimit=high
                 )
+
+    def brake(self, friction: Array) -> None:
+        """Set the joints' dry friction (njnt,) [Nm, N] from the next step on."""
+        for link, force in zip(self._joints, friction.tolist(), strict=True):
+            self._brake(self._robot, link, force)
 
     def _brake(self, body: int, link: int, force: float) -> None:
         # a motor that wants to stand still, with no more than `force`, is Coulomb friction
@@ -249,6 +254,11 @@ class World:
         for a, b in contacts.pairs:
             (body_a, link_a), (body_b, link_b) = where[a], where[b]
             self._call("setCollisionFilterPair", body_a, body_b, link_a, link_b, True)
+
+
+def dry_friction(model: mujoco.MjModel) -> Array:
+    """Return the Coulomb friction of the joints (nv,) [Nm, N]."""
+    return model.dof_frictionloss * (not model.opt.disableflags & _DRY)
 
 
 def _fixed(model: mujoco.MjModel, tree: Tree, geom: int) -> Link:
