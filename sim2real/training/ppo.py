@@ -118,7 +118,7 @@ class PPOTrainer(Trainer):
         env = self._env
         env.restart()
         self._statistics.restart()
-        storage = _make_storage(env, env.max_episode_length)
+        storage = _make_storage(env, self.env.max_steps)
         self._algorithm.storage = storage
         returns, played = torch.zeros(env.num_envs), []
         running, diverged = returns == 0, returns != 0

@@ -136,16 +136,17 @@ def reps(
             f"{len(values)} worlds are too few for {len(mean)} parameters and a step of {kl:g} nat:"
             " draw more, or allow a larger step"
         )
-    return fitted(float(brentq(excess, cool, hot, xtol=1e-6)) + 1e-6)
+    enough: Any = brentq(excess, cool, hot, xtol=1e-6)
+    return fitted(enough + 1e-6)  # on the safe side
 
 
 def _dual_temperature(score: Array, kl: float) -> float:
     """Return log η at the minimum of the dual; `score` (n,) has its maximum at 0."""
     from scipy.optimize import minimize_scalar
-    from scipy.special import logsumexp
 
     def dual(log_eta: float) -> float:
         eta = np.exp(log_eta)
-        return eta * kl + eta * (float(logsumexp(score / eta)) - np.log(len(score)))
+        return eta * kl + eta * float(np.log(np.exp(score / eta).mean()))
 
-    return float(minimize_scalar(dual, bounds=(-15.0, 15.0), method="bounded").x)
+    found: Any = minimize_scalar(dual, bounds=(-15.0, 15.0), method="bounded")
+    return float(found.x)
