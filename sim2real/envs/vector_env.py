@@ -1,7 +1,7 @@
 """A robot's task in n randomized simulations, as a gymnasium VectorEnv."""
 
 import fnmatch
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, final
 
 import gymnasium
@@ -15,6 +15,7 @@ from sim2real.envs.episodes import Episodes
 from sim2real.errors import ParameterError, known
 from sim2real.parameters import randomness
 from sim2real.parameters.posterior import Posterior
+from sim2real.parameters.ranges import Range
 from sim2real.randomization.draws import Instant
 from sim2real.randomization.engine import Randomizer
 from sim2real.robot import Robot
@@ -76,6 +77,8 @@ class RobotVectorEnv(VectorEnv):
         self._correlations = robot.correlations if randomized else ()
         self._posterior = posterior if randomized else None
         self._posterior_share = posterior_share
+        self._moved: Mapping[str, Range] = {}
+        self._boundary = 0.0
         self.environments = np.arange(num_envs) if environments is None else np.array(environments)
         self.progress = 1.0
         self._action_map = ActionMap.of(robot)
@@ -134,6 +137,11 @@ class RobotVectorEnv(VectorEnv):
             raise ParameterError(f"progress = {progress} must be in [0, 1]")
         self.progress = float(progress)
 
+    def randomize(self, ranges: Mapping[str, Range], *, boundary: float = 0.0) -> None:
+        """Draw from other ranges from each environment's next episode on: `Randomizer.replace`."""
+        self.randomizer.replace(ranges, boundary=boundary)
+        self._moved, self._boundary = dict(ranges), boundary
+
     @property
     def privileged(self) -> NDArray[np.float32]:
         """What only a critic may see: each world's parameters, normalized, (n, nprivileged)."""
@@ -191,6 +199,8 @@ class RobotVectorEnv(VectorEnv):
             posterior_share=self._posterior_share,
             impossible=self.robot.impossible,
         )
+        if self._moved:
+            self.randomizer.replace(self._moved, boundary=self._boundary)
 
     def _make_spaces(self) -> None:
         limit = np.full(self.task.nobs, np.inf, np.float32)
