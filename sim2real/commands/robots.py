@@ -71,7 +71,7 @@ def _joints(robot: Robot, as_json: bool) -> None:
     console.print(table)
     ranges = Table("randomized", "range", box=None)
     for name, data in robot.randomize.items():
-        ranges.add_row(name, _range(data))
+        ranges.add_row(name, range_text(data))
     return console.print(ranges)
 
 
@@ -87,7 +87,7 @@ def _parameters(robot: Robot, as_json: bool) -> None:
     for title in ("parameter", "nominal", "unit", "in robot.toml"):
         table.add_column(title, no_wrap=True)
     for row in rows:
-        span = _range(ranges[row.name].to_toml()) if row.name in ranges else ""
+        span = range_text(ranges[row.name].to_toml()) if row.name in ranges else ""
         table.add_row(row.name, f"{row.nominal:.4g}", row.unit, span)
     console.print(table)
     summaries = {_kind(row.name): row.summary for row in rows}
@@ -102,7 +102,7 @@ def _kind(name: str) -> str:
     return f"{parsed.kind}.{parsed.attribute}"
 
 
-def _range(data: Mapping[str, Any]) -> str:
+def range_text(data: Mapping[str, Any]) -> str:
     """Return `{ set = { log_uniform = [1, 2] } }` as 'set log_uniform [1, 2]'."""
     words = []
     while isinstance(data, Mapping) and data:
