@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 from rich.table import Table
@@ -15,6 +15,9 @@ from sim2real.deploy.excitation import Excitation
 from sim2real.errors import ConfigError
 from sim2real.parameters.posterior import Posterior
 from sim2real.robot import Robot
+
+if TYPE_CHECKING:
+    from sim2real.evaluation.coverage.study import Study
 
 _LOGS = tyro.conf.arg(metavar="LOG ...", help_behavior_hint="")
 
@@ -42,7 +45,7 @@ class Randomize:
     posterior: Maybe[Path] = None
     """A calibration's posterior.toml: drawn instead of the robot's ranges for its parameters."""
     worlds: Maybe[int] = None
-    """How many worlds; 64 to show, 200 for coverage if not given."""
+    """How many worlds; 64 to show, 240 for coverage if not given."""
     seconds: float = 6.0
     """Length of the motion that is shown."""
     amplitude: float = 0.5
@@ -124,4 +127,45 @@ def _at_least(given: int | None, default: int, least: int) -> int:
 
 
 def _coverage(chosen: Randomize, robot: Robot, posterior: Posterior | None) -> None:
-    raise NotImplementedError
+    from sim2real.commands.calibrate import find_recipe
+    from sim2real.evaluation.coverage.report import write_coverage
+    from sim2real.evaluation.coverage.study import Settings, study
+    from sim2real.evaluation.worlds_report import check_suffix
+
+    path = chosen.output or Path("runs") / f"{robot.name}-coverage.html"
+    check_suffix(path)
+    recipe = None if chosen.recipe is None else find_recipe(chosen.recipe)
+    settings = Settings(
+        worlds=240 if chosen.worlds is None else chosen.worlds, horizon=chosen.horizon,
+        seed=chosen.seed, nthread=chosen.nthread)  # fmt: skip
+    with notes.status("replaying") as status:
+        found = study(robot, chosen.coverage, recipe, posterior,
+                      settings=settings, on_progress=status.update)  # fmt: skip
+        status.update("drawing")
+        write_coverage(found, path)
+    if chosen.json:
+        return print_json(found.facts() | {"picture": path})
+    _show_coverage(found)
+    return console.print(f"report: {path.resolve()}")
+
+
+def _show_coverage(found: "Study") -> None:
+    table = Table("signal", "in 5-95 %", "distance", "verdict", box=None)
+    for signal in found.coverage.signals:
+        share = f"{signal.inside:.0%}"
+        table.add_row(signal.name, share, f"{signal.distance:.2f}", signal.verdict)
+    console.print(table)
+    for signal in found.coverage.signals:
+        for escape in signal.escapes[:3] if signal.verdict == "too narrow" else ():
+            console.print(f"{signal.name} is {escape.side} the worlds at {escape.start:.2f} to"
+                          f" {escape.end:.2f} s of {found.logs[escape.log]}")  # fmt: skip
+    for item in found.explanations:
+        console.print(
+            f"{item.name} at {item.value:.3g} {item.unit} (worlds: {item.low:.3g} to"
+            f" {item.high:.3g}) would explain {item.explained:.0%} of what escapes"
+        )
+    for check in found.noise:
+        if not check.inside:
+            console.print(f"{check.name}: {check.measured:.3g} {check.unit} in the logs,"
+                          f" {check.low:.3g} to {check.high:.3g} in the worlds")  # fmt: skip
+    console.print(found.lead)
