@@ -71,11 +71,16 @@ class RobotVectorEnv(VectorEnv):
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Start every environment: episode 0 of `seed`, or the next episode without one."""
+        """Start every environment: episode 0 of `seed`, or the next episode without one.
+
+        `options={"worlds": values}` sets the parameters (num_envs, p), in the order of
+        `randomizer.names`, of the episodes that start here; starts, goals and noise are the seed's.
+        Such worlds have no place in the distribution: `privileged` is NaN.
+        """
         if seed is not None:
             self._seed_everything(int(seed[0] or 0) if isinstance(seed, list) else seed)
             self.episode[:] = -1
-        self._start(self._everyone)
+        self._start(self._everyone, (options or {}).get("worlds"))
         return self._observe(), {}
 
     def step(self, actions: NDArray[Any]) -> Step:  # type: ignore[override]
@@ -113,13 +118,12 @@ class RobotVectorEnv(VectorEnv):
         self._seed_everything(data["seed"])
         for name in self._state_names:
             getattr(self, name)[...] = data[name]
-        values, _ = self.randomizer.draw(self._everyone, self.episode)
-        self.randomizer.apply(self._everyone, values)
+        self.randomizer.apply(self._everyone, self.worlds)
         self._start_physics(self._everyone, self.episode)
         self.sim.fields.state[...] = data["simulation"]
         self.sim.fields.forward()
 
-    _state_names = ("episode", "steps", "command", "goal", "success_steps", "_normalized")
+    _state_names = ("episode", "steps", "command", "goal", "success_steps", "worlds", "_normalized")
 
     def _seed_everything(self, seed: int) -> None:
         self.seed = seed
@@ -141,15 +145,20 @@ class RobotVectorEnv(VectorEnv):
         self.command = np.tile(self._resting, (n, 1))
         self.goal = np.zeros((n, self.task.ngoal))
         self.success_steps = np.zeros(n, np.int64)
-        self._normalized = np.zeros((n, len(self.randomizer.names)))
+        self.worlds = np.zeros((n, len(self.randomizer.names)))
+        """The parameters that each environment simulates now (n, p), as `randomizer.names`."""
+        self._normalized = np.zeros_like(self.worlds)
 
-    def _start(self, ids: NDArray[np.int32]) -> None:
+    def _start(self, ids: NDArray[np.int32], worlds: Array | None = None) -> None:
         self.episode[ids] += 1
         self.steps[ids] = 0
         self.success_steps[ids] = 0
         episode = self.episode[ids]
         values, self._normalized[ids] = self.randomizer.draw(ids, episode)
-        self.randomizer.apply(ids, values)
+        if worlds is not None:
+            values, self._normalized[ids] = worlds, np.nan
+        self.worlds[ids] = values
+        self.randomizer.apply(ids, self.worlds[ids])
         self._start_physics(ids, episode)
         if self.task.ngoal:
             u = randomness.uniform(self.seed, "goal", ids, episode, size=self.task.ngoal_uniforms)

@@ -35,8 +35,8 @@ def write_coverage(study: Study, path: Path) -> None:
         " among the worlds; 90 % of the worlds have histograms within the grey band."
     )
     look = (
-        "Measured (black) and the worlds' 5 to 95 % band (blue), both less the worlds' median, around"
-        " the worst escape, or where the worlds differ most. Each window starts anew."
+        "Measured (black) and the worlds' 5 to 95 % band (blue), both less the worlds' median,"
+        " around the worst escape, or where the worlds differ most. Each window starts anew."
     )
     sections = [
         section("Verdicts", _criterion(), _verdicts(study)),
@@ -95,8 +95,8 @@ def close_picture(study: Study) -> Picture:
                 axes.plot(time, (replay.measured[:, i] - middle)[part], color=_ROBOT, linewidth=1.3)
             axes.axhline(0.0, color=COLOURS[1], linewidth=0.8)
             log = "" if len(study.logs) == 1 else f", {study.logs[replay.log[rows[0]]]}"
-            axes.set_title(f"{replay.signals[i]}, less the median [{replay.units[i]}]{log}", loc="left",
-                           fontsize=10, color=TRUTH)  # fmt: skip
+            title = f"{replay.signals[i]}, less the median [{replay.units[i]}]{log}"
+            axes.set_title(title, loc="left", fontsize=10, color=TRUTH)
         grid[-1].set_xlabel("time in the log [s]")
 
     return Picture(9.0, 0.4 + 1.7 * len(chosen), draw)
@@ -138,9 +138,11 @@ def _stretch(study: Study, signal: int) -> np.ndarray:
     else:
         spread = study.coverage.band[2] - study.coverage.band[0]
         centre = replay.window[int(spread[:, signal].argmax())]
-    about = replay.seconds[replay.window == centre][0]
-    near = np.abs(replay.seconds - about) <= _CLOSE / 2 * replay.horizon
-    return np.flatnonzero(near & (replay.log == replay.log[replay.window == centre][0]))
+    _, first = np.unique(replay.window, return_index=True)
+    near = np.abs(replay.seconds[first] - replay.seconds[first][centre])
+    same = replay.log[first] == replay.log[first][centre]
+    chosen = np.flatnonzero(same & (near <= _CLOSE / 2 * replay.horizon))
+    return np.flatnonzero(np.isin(replay.window, chosen))
 
 
 def _criterion() -> str:
