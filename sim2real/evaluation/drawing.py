@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
+from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
 COLOURS = ("#d97706", "#2563eb", "#059669", "#9333ea")
 TRUTH, NOMINAL, INK = "#111827", "#9ca3af", "#374151"
@@ -49,6 +51,16 @@ def png(pictures: Sequence[Picture], title: str) -> bytes:
         buffer = io.BytesIO()
         canvas.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
+
+
+def logarithmic(axes: Axes, axis: str) -> None:
+    """Make an axis one of orders of magnitude, with plain numbers on it."""
+    getattr(axes, f"set_{axis}scale")("log")
+    ticks = getattr(axes, f"{axis}axis")
+    ticks.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    ticks.set_major_formatter(lambda value, _: f"{value:g}")
+    ticks.set_minor_formatter(NullFormatter())
+    ticks.set_minor_locator(NullLocator())
 
 
 @contextmanager

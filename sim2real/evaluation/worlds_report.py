@@ -9,7 +9,7 @@ from matplotlib.figure import FigureBase
 
 from sim2real import config
 from sim2real.errors import ConfigError
-from sim2real.evaluation.drawing import COLOURS, INK, NOMINAL, TRUTH, Picture, png
+from sim2real.evaluation.drawing import COLOURS, INK, NOMINAL, TRUTH, Picture, logarithmic, png
 from sim2real.evaluation.page import section, write_page
 from sim2real.evaluation.worlds import Array, Drawn, Worlds, command_units
 from sim2real.parameters.names import ParameterName
@@ -120,7 +120,7 @@ def _densities(axes: Axes, panel: list[tuple[Drawn, Array]]) -> None:
     low = min(parameter.values[0] for parameter, _ in panel)
     high = max(parameter.values[-1] for parameter, _ in panel)
     if all(parameter.logarithmic for parameter, _ in panel):
-        axes.set_xscale("log")
+        logarithmic(axes, "x")
     elif high > low:
         nominal = [parameter.nominal for parameter, _ in panel]
         room = 0.04 * (high - low)

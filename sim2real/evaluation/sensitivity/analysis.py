@@ -97,7 +97,8 @@ def analyse(
                              found.space.values(places)])  # fmt: skip
     again = integer_seed(seed, "suite")
     returns, success = run_worlds(
-        examined, found.space.names, values, starts=settings.starts, seed=again, nthread=nthread)  # fmt: skip
+        examined, found.space.names, values,
+        starts=settings.starts, seed=again, nthread=nthread)  # fmt: skip
     order = _worst_first(returns)
     labels = np.array(["searched", "nominal", *names])
     rows = zip(labels[order], values[order], returns[order], success[order], strict=True)

@@ -144,7 +144,7 @@ def _scale(axes: Axes, axis: str, values: Array) -> None:
     if values[0] > 0 and values[-1] > 5 * values[0]:
         ratio, step = np.diff(np.log(values)), np.diff(values)
         if ratio.std() / ratio.mean() < step.std() / step.mean():
-            getattr(axes, f"set_{axis}scale")("log")
+            logarithmic(axes, axis)
 
 
 def _label(effect: Effect) -> str:
@@ -156,8 +156,8 @@ def _lead(analysis: Analysis) -> str:
     side = "low" if first.correlation > 0 else "high"
     return (
         f"{found.success.mean():.0%} of {len(found.success)} episodes over the whole ranges"
-        f" succeed, with a mean return of {found.returns.mean():.3g}. {first.name} decides the most:"
-        f" {first.total:.0%} of the variance of {found.outcome}, and {side} values are the hard"
+        f" succeed, with a mean return of {found.returns.mean():.3g}. {first.name} decides the"
+        f" most: {first.total:.0%} of the variance of {found.outcome}, and {side} values are the hard"
         f" ones. In the worst world that was found the policy earns"
         f" {analysis.worst.mean_return:.3g} and succeeds from {analysis.worst.success:.0%} of its"
         " starts."
@@ -187,8 +187,8 @@ def _suite(analysis: Analysis) -> str:
             for world in suite.worlds]  # fmt: skip
     text = (
         f"Each from the same {suite.starts} starts; a world is passed if at least"
-        f" {suite.required:.0%} of them succeed. sim2real sensitivity POLICY --suite runs them again"
-        " with another policy."
+        f" {suite.required:.0%} of them succeed. sim2real sensitivity POLICY --suite runs them"
+        " again with another policy."
     )
     head = ["world", "mean return", "success", ""]
     return section("The regression suite", text, table(head, rows))

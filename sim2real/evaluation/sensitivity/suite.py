@@ -124,12 +124,16 @@ def run_worlds(
     seed: int,
     nthread: int = 1,
 ) -> tuple[Array, Array]:
-    """Return mean return and success (n,) of a policy in worlds `values` (n, p)."""
-    robot = _with_worlds(examined.robot, names, values)
-    env = examined.environment(robot, len(values) * starts, nthread)
-    found = examined.evaluate(env, np.repeat(values, starts, axis=0), seed=seed)
-    shape = (len(values), starts)
-    return found.returns.reshape(shape).mean(axis=1), found.success.reshape(shape).mean(axis=1)
+    """Return mean return and success (n,) of a policy in worlds `values` (n, p).
+
+    Every world meets the same starts, goals and noise, whichever worlds are beside it.
+    """
+    env = examined.environment(_with_worlds(examined.robot, names, values), starts, nthread)
+    found = [examined.evaluate(env, row[None].repeat(starts, axis=0), seed=seed) for row in values]
+    return (
+        np.array([each.returns.mean() for each in found]),
+        np.array([each.success.mean() for each in found]),
+    )
 
 
 def _with_worlds(robot: Robot, names: tuple[str, ...], values: Array) -> Robot:
