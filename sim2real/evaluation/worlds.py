@@ -14,7 +14,6 @@ from sim2real.parameters.posterior import Posterior
 from sim2real.parameters.ranges import Range
 from sim2real.randomization.engine import Randomizer
 from sim2real.robot import Robot
-from sim2real.sim.model import compile_model
 from sim2real.sim.mujoco_batch import MujocoSimulator
 
 Array = NDArray[np.float64]
@@ -162,9 +161,8 @@ def randomizer_of(
     return randomizer
 
 
-def joint_units(robot: Robot, model: mujoco.MjModel | None = None) -> tuple[str, ...]:
+def joint_units(robot: Robot, model: mujoco.MjModel) -> tuple[str, ...]:
     """Return the unit of each joint's position: rad of a hinge, m of a slide."""
-    model = compile_model(robot) if model is None else model
     hinge = mujoco.mjtJoint.mjJNT_HINGE
     return tuple("rad" if model.joint(name).type[0] == hinge else "m" for name in robot.joints)
 

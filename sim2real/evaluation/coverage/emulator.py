@@ -46,7 +46,7 @@ class Emulator:
         found = least_squares(
             lambda x: self._r @ self._terms(x[None])[0] - target,
             np.clip(np.zeros(len(low)), lower, upper),
-            lambda x: self._r @ self._slopes(x),
+            lambda x: self._r @ self._slopes(x),  # type: ignore[arg-type]
             (lower, upper),
             xtol=1e-6,
             ftol=1e-6,

@@ -127,7 +127,7 @@ class _Fit:
         """
         from scipy.optimize import least_squares
 
-        moved = np.array(list(dict.fromkeys([*self.companions, *free])))
+        moved = np.array(list(dict.fromkeys([*self.companions, *free])), np.int64)
         low, high = self.low.copy(), np.maximum(self.high, self.low + 1e-9 * self._unit)
         low[list(free)], high[list(free)] = _possible(self._replayer)[list(free)].T
         begin = self._middle if start is None else np.clip(start, low, high)
@@ -135,7 +135,7 @@ class _Fit:
         found = least_squares(
             lambda x: self._residuals(moved, x[None] * scale)[0],
             begin[moved] / scale,
-            lambda x: self._slopes(moved, x),
+            lambda x: self._slopes(moved, x),  # type: ignore[arg-type]
             (low[moved] / scale, high[moved] / scale),
             loss="soft_l1",
             max_nfev=_TURNS,
@@ -144,14 +144,14 @@ class _Fit:
         values[moved] = found.x * scale
         return values, float(2.0 * found.cost / len(found.fun))
 
-    def _residuals(self, moved: Array, rows: Array) -> Array:
+    def _residuals(self, moved: NDArray[np.int64], rows: Array) -> Array:
         """Return the residuals (m, k s) with the columns `moved` set to `rows` (m, moved)."""
         values = np.tile(self._middle, (len(rows), 1))
         values[:, moved] = rows
         smooth = self._replayer.smooth(values, self._windows).reshape(len(rows), -1)
         return (smooth - self._replay.measured.ravel()) / self._sigma
 
-    def _slopes(self, moved: Array, x: Array) -> Array:
+    def _slopes(self, moved: NDArray[np.int64], x: Array) -> Array:
         """Return the residuals' derivatives (k s, moved), in one rollout."""
         top = np.minimum(self.high, _possible(self._replayer)[:, 1])[moved] / self._unit[moved]
         step = np.where(x + _STEP > top, -_STEP, _STEP)

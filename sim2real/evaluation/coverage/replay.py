@@ -214,7 +214,7 @@ class Replayer:
         velocity = np.empty((*seconds.shape, len(self.robot.joints)))
         for row, number in enumerate(windows.log):
             log = self.logs[number]
-            for joint in range(velocity.shape[2]):
+            for joint in range(len(self.robot.joints)):
                 velocity[row, :, joint] = np.interp(
                     seconds[row], log.seconds, log.velocity[:, joint]
                 )

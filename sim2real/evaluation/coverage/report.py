@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
+from numpy.typing import NDArray
 
 from sim2real import config
 from sim2real.evaluation.coverage.replay import Array
@@ -102,7 +103,7 @@ def close_picture(study: Study) -> Picture:
     return Picture(9.0, 0.4 + 1.7 * len(chosen), draw)
 
 
-def _timeline(axes: Axes, time: Array, distance: Array, outside: Array) -> None:
+def _timeline(axes: Axes, time: Array, distance: Array, outside: NDArray[np.bool_]) -> None:
     shown = np.clip(distance, -_REACH, _REACH)
     axes.axhspan(-1.645, 1.645, color=_BAND, alpha=0.55, linewidth=0)
     axes.axhline(0.0, color=COLOURS[1], linewidth=0.8)

@@ -108,7 +108,8 @@ def judge(replay: Replay) -> Coverage:
     p_narrow, p_wide, wide = _chances(_size(distance[judged]), unexplained, central)
     relative = central[0] / np.median(central[1:], axis=0)
     mute = _spread_over_noise(replay) < _MUTE
-    verdicts = list(map(_verdict, p_narrow, p_wide, relative.tolist(), mute.tolist()))
+    rows = zip(p_narrow, p_wide, relative.tolist(), mute.tolist(), strict=True)
+    verdicts: list[Verdict] = [_verdict(*row) for row in rows]
     signals = tuple(
         SignalCoverage(
             name=name,

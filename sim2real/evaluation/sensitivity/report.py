@@ -4,10 +4,13 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import FigureBase
+from numpy.typing import NDArray
 
 from sim2real import config
-from sim2real.evaluation.drawing import COLOURS, TRUTH, Picture, png
+from sim2real.evaluation.drawing import COLOURS, TRUTH, Picture, logarithmic, png
 from sim2real.evaluation.page import section, table, write_page
 from sim2real.evaluation.sensitivity.analysis import Analysis
 from sim2real.evaluation.sensitivity.indices import bin_of
@@ -15,6 +18,7 @@ from sim2real.evaluation.sensitivity.space import Array
 from sim2real.evaluation.sensitivity.sweep import Effect
 
 _TOTAL, _FIRST, _BAND = COLOURS[1], COLOURS[0], "#93c5fd"
+_MAP = "cividis"
 _RANKED, _CURVES = 12, 6
 _CELL = 25
 """Episodes in a cell of a map, on average and at least."""
@@ -109,24 +113,25 @@ def maps_picture(analysis: Analysis) -> Picture:
         grid = figure.subplots(1, 2, squeeze=False)[0]
         for axes, pair in zip(grid, found.pairs, strict=False):
             columns = [found.space.names.index(name) for name in pair]
-            mesh = _map(axes, *(found.values[:, i] for i in columns), found.success, bins)
-            marks = [analysis.worst.parameters[name] for name in pair]
-            axes.plot(*[[value] for value in marks], "X", color="#ffffff", markeredgecolor=TRUTH,
-                      markersize=10, clip_on=False)  # fmt: skip
-            axes.plot(*[[found.space.nominal[i]] for i in columns], "o", color="#ffffff",
-                      markeredgecolor=TRUTH, markersize=7, clip_on=False)  # fmt: skip
-            x, y = (next(e for e in found.effects if e.name == name) for name in pair)
-            axes.set_xlabel(_label(x), color=TRUTH)
-            axes.set_ylabel(_label(y), color=TRUTH)
+            _map(axes, *(found.values[:, i] for i in columns), found.success, bins)
+            x, y = (analysis.worst.parameters[name] for name in pair)
+            axes.plot([x], [y], "X", color="#ffffff", markeredgecolor=TRUTH, markersize=10,
+                      clip_on=False)  # fmt: skip
+            x, y = (found.space.nominal[i] for i in columns)
+            axes.plot([x], [y], "o", color="#ffffff", markeredgecolor=TRUTH, markersize=7)
+            across, up = (next(e for e in found.effects if e.name == name) for name in pair)
+            axes.set_xlabel(_label(across), color=TRUTH)
+            axes.set_ylabel(_label(up), color=TRUTH)
         for axes in grid[len(found.pairs) :]:
             axes.set_visible(False)
-        bar = figure.colorbar(mesh, ax=list(grid), label="success", shrink=0.9)
+        scale = ScalarMappable(Normalize(0, 1), _MAP)
+        bar = figure.colorbar(scale, ax=list(grid), label="success", shrink=0.9)
         bar.ax.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
 
     return Picture(9.0, 3.7, draw)
 
 
-def _map(axes: Axes, x: Array, y: Array, success: Array, bins: int):
+def _map(axes: Axes, x: Array, y: Array, success: NDArray[np.bool_], bins: int) -> None:
     shares = np.linspace(0, 1, bins + 1)
     edges = [np.quantile(values, shares) for values in (x, y)]
     cell = bin_of(y, bins) * bins + bin_of(x, bins)
@@ -136,7 +141,7 @@ def _map(axes: Axes, x: Array, y: Array, success: Array, bins: int):
     for axis, values in zip("xy", edges, strict=True):
         _scale(axes, axis, values)
     axes.grid(visible=False)
-    return axes.pcolormesh(*edges, share, cmap="cividis", vmin=0, vmax=1, rasterized=True)
+    axes.pcolormesh(edges[0], edges[1], share, cmap=_MAP, vmin=0, vmax=1, rasterized=True)
 
 
 def _scale(axes: Axes, axis: str, values: Array) -> None:
@@ -157,8 +162,8 @@ def _lead(analysis: Analysis) -> str:
     return (
         f"{found.success.mean():.0%} of {len(found.success)} episodes over the whole ranges"
         f" succeed, with a mean return of {found.returns.mean():.3g}. {first.name} decides the"
-        f" most: {first.total:.0%} of the variance of {found.outcome}, and {side} values are the hard"
-        f" ones. In the worst world that was found the policy earns"
+        f" most: {first.total:.0%} of the variance of {found.outcome}, and {side} values are the"
+        f" hard ones. In the worst world that was found the policy earns"
         f" {analysis.worst.mean_return:.3g} and succeeds from {analysis.worst.success:.0%} of its"
         " starts."
     )

@@ -150,7 +150,7 @@ def _effects(
     for i, name in enumerate(space.names):
         place = indices.bin_of(u[:, i], CURVE_BINS)
         count = np.bincount(place, minlength=CURVE_BINS).astype(float)
-        wins = np.bincount(place, success, CURVE_BINS)
+        wins = np.bincount(place, success, CURVE_BINS).astype(float)
         low, high = indices.wilson(wins, count)
         varies = np.ptp(outcome) > 0 and np.ptp(values[:, i]) > 0
         effects.append(
@@ -161,7 +161,7 @@ def _effects(
                 first_interval=tuple(found.first_interval[i].tolist()),
                 total=float(found.total[i]),
                 total_interval=tuple(found.total_interval[i].tolist()),
-                correlation=float(spearmanr(values[:, i], outcome)[0]) if varies else 0.0,
+                correlation=float(spearmanr(values[:, i], outcome).statistic) if varies else 0.0,
                 centres=np.array([np.median(values[place == k, i]) for k in range(CURVE_BINS)]),
                 success=wins / np.maximum(count, 1),
                 low=low,
