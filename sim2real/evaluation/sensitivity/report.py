@@ -112,13 +112,14 @@ def maps_picture(analysis: Analysis) -> Picture:
     def draw(figure: FigureBase) -> None:
         grid = figure.subplots(1, 2, squeeze=False)[0]
         for axes, pair in zip(grid, found.pairs, strict=False):
-            columns = [found.space.names.index(name) for name in pair]
-            _map(axes, *(found.values[:, i] for i in columns), found.success, bins)
+            i, j = (found.space.names.index(name) for name in pair)
+            _map(axes, found.values[:, i], found.values[:, j], found.success, bins)
             x, y = (analysis.worst.parameters[name] for name in pair)
             axes.plot([x], [y], "X", color="#ffffff", markeredgecolor=TRUTH, markersize=10,
                       clip_on=False)  # fmt: skip
-            x, y = (found.space.nominal[i] for i in columns)
-            axes.plot([x], [y], "o", color="#ffffff", markeredgecolor=TRUTH, markersize=7)
+            x, y = float(found.space.nominal[i]), float(found.space.nominal[j])
+            if axes.viewLim.contains(x, y):
+                axes.plot([x], [y], "o", color="#ffffff", markeredgecolor=TRUTH, markersize=7)
             across, up = (next(e for e in found.effects if e.name == name) for name in pair)
             axes.set_xlabel(_label(across), color=TRUTH)
             axes.set_ylabel(_label(up), color=TRUTH)

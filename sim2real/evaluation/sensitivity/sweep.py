@@ -143,8 +143,6 @@ def _rows(episodes: int, p: int) -> int:
 def _effects(
     space: WorldSpace, u: Array, success: Array, outcome: Array, found: Indices
 ) -> tuple[Effect, ...]:
-    from scipy.stats import spearmanr
-
     effects = []
     values = space.values(u)
     for i, name in enumerate(space.names):
@@ -161,7 +159,7 @@ def _effects(
                 first_interval=tuple(found.first_interval[i].tolist()),
                 total=float(found.total[i]),
                 total_interval=tuple(found.total_interval[i].tolist()),
-                correlation=float(spearmanr(values[:, i], outcome).statistic) if varies else 0.0,
+                correlation=_rank_correlation(values[:, i], outcome) if varies else 0.0,
                 centres=np.array([np.median(values[place == k, i]) for k in range(CURVE_BINS)]),
                 success=wins / np.maximum(count, 1),
                 low=low,
@@ -169,6 +167,12 @@ def _effects(
             )
         )
     return tuple(sorted(effects, key=lambda effect: -effect.total))
+
+
+def _rank_correlation(x: Array, y: Array) -> float:
+    from scipy.stats import rankdata
+
+    return float(np.corrcoef(rankdata(x), rankdata(y))[0, 1])
 
 
 def _pairs(
