@@ -13,6 +13,7 @@ from sim2real.parameters.correlation import Correlation
 from sim2real.parameters.posterior import Posterior
 from sim2real.parameters.ranges import Range
 from sim2real.randomization.draws import Draws, Instant, draws_of
+from sim2real.randomization.friction import refuse_hidden_friction
 from sim2real.randomization.mending import Impossible, Mender, check_ranges
 from sim2real.randomization.moving import Moved
 from sim2real.randomization.parameters import ParameterSet
@@ -74,6 +75,7 @@ class Randomizer:
         self.mender = Mender(self.parameters, impossible, self._blocks())
         """What is done about draws that are not possible, and how often it was."""
         self._certain = self.mender.is_idle(drawn, posterior)
+        refuse_hidden_friction(sim.model, drawn)
 
     @property
     def names(self) -> tuple[str, ...]:
