@@ -9,6 +9,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from sim2real.control import ActionMap, resting_command
+from sim2real.errors import ParameterError
 from sim2real.parameters import randomness
 from sim2real.parameters.posterior import Posterior
 from sim2real.randomization.engine import Randomizer
@@ -80,7 +81,13 @@ class RobotVectorEnv(VectorEnv):
         if seed is not None:
             self._seed_everything(int(seed[0] or 0) if isinstance(seed, list) else seed)
             self.episode[:] = -1
-        self._start(self._everyone, (options or {}).get("worlds"))
+        worlds = (options or {}).get("worlds")
+        if worlds is not None and np.shape(worlds) != self.worlds.shape:
+            raise ParameterError(
+                f"worlds of shape {np.shape(worlds)} are given, {self.worlds.shape} are needed:"
+                f" a row for each environment, with {', '.join(self.randomizer.names) or 'nothing'}"
+            )
+        self._start(self._everyone, worlds)
         return self._observe(), {}
 
     def step(self, actions: NDArray[Any]) -> Step:  # type: ignore[override]
