@@ -142,9 +142,11 @@ def linear_replay(rng, truth, worlds=102, samples=40):
     noise = np.full((samples, 1), 0.2)
     smooth = values[:, :, None] * slope
     return Replay(
-        signals=("x",), units=("rad",), measured=truth * slope + noise * rng.normal(size=(samples, 1)),
+        signals=("x",), units=("rad",),
+        measured=truth * slope + noise * rng.normal(size=(samples, 1)),
         predicted=smooth + noise * rng.normal(size=smooth.shape), smooth=smooth, noise=noise,
-        telling=np.full(1, 5.0), window=np.zeros(samples, np.int64), log=np.zeros(samples, np.int64),
+        telling=np.full(1, 5.0), window=np.zeros(samples, np.int64),
+        log=np.zeros(samples, np.int64),
         seconds=0.01 * np.arange(samples), horizon=0.4, parameters=("p",), values=values,
         ignored=(), dropped={},
     )  # fmt: skip
