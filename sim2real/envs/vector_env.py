@@ -108,7 +108,13 @@ class RobotVectorEnv(VectorEnv):
             self.episode[:] = -1
         if options and "episode" in options:
             self.episode[:] = options["episode"] - 1
-        self._start(self._everyone, (options or {}).get("worlds"))
+        worlds = (options or {}).get("worlds")
+        if worlds is not None and np.shape(worlds) != self.worlds.shape:
+            raise ParameterError(
+                f"worlds of shape {np.shape(worlds)} are given, {self.worlds.shape} are needed:"
+                f" a row for each environment, with {', '.join(self.randomizer.names) or 'nothing'}"
+            )
+        self._start(self._everyone, worlds)
         return self._remember(self._observe()), {}
 
     def step(self, actions: NDArray[Any]) -> Step:  # type: ignore[override]
@@ -264,7 +270,7 @@ class RobotVectorEnv(VectorEnv):
 
     def _remember(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
         """Keep what is returned: an episode that diverges in the next step ends with it."""
-        self._last[...] = observation
+        self._last = observation.copy()
         return observation
 
     def _advance(self, actions: NDArray[Any]) -> State:

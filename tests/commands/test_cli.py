@@ -111,6 +111,8 @@ def test_the_command_alone_shows_the_overview_and_fails(sim2real):
     ("verb", "mentions"),
     [
         ("robots", ["ROBOT", "--parameters", "--json"]),
+        ("randomize", ["ROBOT", "--show", "--coverage", "LOG", "--recipe", "--horizon", "--json"]),
+        ("sensitivity", ["POLICY", "--robot", "--suite", "--episodes", "--output", "--json"]),
         ("train", ["TARGET", "--output", "--resume", "--steps", "--seed", "--posterior",
                    "--ppo.gamma", "--sac.tau", "--json"]),
         ("export", ["RUN", "--output", "--json"]),
@@ -152,6 +154,8 @@ def test_help_of_a_target_shows_the_targets_own_defaults(sim2real):
         (["trian", "pendulum"], "train"),
         (["robots", "pendulm"], "pendulum"),
         (["train", "pendulm"], "pendulum"),
+        (["randomize", "pendulm"], "pendulum"),
+        (["randomize", "pendulum", "--coverage", "x.csv", "--recipe", "pendulm"], "pendulum"),
         (["robot", "hoper"], "hopper"),
         (["record", "so100", "--output", "x.mcap"], "so101"),
         (["deploy", "x.onnx", "--robot", "pendulm"], "pendulum"),

@@ -48,9 +48,12 @@ class Replay:
     """What they would have reported in each world (n, k, s): with noise as in the logs, and from
     start states as uncertain as the logs leave them."""
     smooth: Array
-    """The same without noise of the sensors (n, k, s)."""
+    """The same without noise of the sensors, but from the same start states (n, k, s)."""
     noise: Array
     """Standard deviation of the sensors' noise in the logs (k, s)."""
+    telling: Array
+    """By how many times the noise the worlds differ in each signal, the median over samples (s,).
+    """
     window: NDArray[np.int64]
     """Which window each sample is of (k,)."""
     log: NDArray[np.int64]
@@ -137,6 +140,7 @@ class Replayer:
             predicted=smooth + noise * z.reshape(smooth.shape),
             smooth=smooth,
             noise=noise,
+            telling=self._telling(windows),
             window=np.repeat(np.arange(w), len(kept)),
             log=np.repeat(windows.log, len(kept)),
             seconds=seconds.ravel(),
@@ -169,9 +173,7 @@ class Replayer:
             if not len(windows):
                 continue
             longest = horizon
-            trial = self.replay(self.draw(_TRIAL), windows, horizon)
-            spread = trial.smooth.std(axis=0) / trial.noise
-            if np.median(spread.max(axis=1)) >= _TELLING:
+            if self._telling(windows).max() >= _TELLING:
                 return horizon
         if not longest:
             raise CalibrationError(
@@ -179,6 +181,11 @@ class Replayer:
                 " more motion, or choose another --recipe"
             )
         return longest
+
+    def _telling(self, windows: Windows) -> Array:
+        smooth = self.smooth(self.draw(_TRIAL), windows)
+        noise = np.repeat(self._noise(windows), len(self._kept(windows)), axis=0)
+        return np.median(smooth.std(axis=0) / noise, axis=0)
 
     def _tests(self, term: Term) -> bool:
         """Whether a parameter changes what a replay of these logs gives."""

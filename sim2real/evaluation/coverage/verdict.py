@@ -107,7 +107,7 @@ def judge(replay: Replay) -> Coverage:
     central = _along_components(replay, everyone[judged], middle, spread)
     p_narrow, p_wide, wide = _chances(_size(distance[judged]), unexplained, central)
     relative = central[0] / np.median(central[1:], axis=0)
-    mute = _spread_over_noise(replay) < _MUTE
+    mute = replay.telling < _MUTE
     rows = zip(p_narrow, p_wide, relative.tolist(), mute.tolist(), strict=True)
     verdicts: list[Verdict] = [_verdict(*row) for row in rows]
     signals = tuple(
@@ -161,7 +161,7 @@ def _along_components(replay: Replay, members: Array, middle: Array, spread: Arr
             for x in (replay.smooth[:half], members)
         )
         _, size, axes = np.linalg.svd(worlds.reshape(half, -1), full_matrices=False)
-        axes = axes[np.cumsum(size**2) <= _KEPT * np.sum(size**2)]
+        axes = axes[: 1 + np.searchsorted(np.cumsum(size**2), _KEPT * np.sum(size**2))]
         along = judged.reshape(len(members), -1) @ axes.T @ axes
         found[:, rows] = along.reshape(len(members), -1, members.shape[2])
     return _size(found)
@@ -215,12 +215,6 @@ def _standardized(size: Array) -> Array:
     logs = np.log(np.maximum(size, 1e-12))
     low, middle, high = np.quantile(logs, [0.16, 0.5, 0.84], axis=0)
     return (logs - middle) / np.maximum((high - low) / 2, 1e-12)
-
-
-def _spread_over_noise(replay: Replay) -> Array:
-    """Return by how much of the noise the worlds differ, the median over samples (s,)."""
-    low, high = np.quantile(replay.smooth, _BAND, axis=0)
-    return np.median((high - low) / _SPREAD_OF_BAND / replay.noise, axis=0)
 
 
 def _histograms(ranks: Array) -> Array:

@@ -100,4 +100,5 @@ def wilson(successes: Array, count: Array) -> tuple[Array, Array]:
     share = successes / n
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return np.maximum(0.0, centre - half), np.minimum(1.0, centre + half)
+    # the ends are exact where all or none succeed
+    return np.clip(centre - half, 0.0, share), np.clip(centre + half, share, 1.0)
