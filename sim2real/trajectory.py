@@ -30,6 +30,10 @@ class Trajectory:
     """(t, njoint) [rad/s]."""
     command: Array
     """(t, ncommand), held until the next row: Nm in torque mode, rad in position mode."""
+    orientation: Array | None = None
+    """Of a floating base (t, 4): unit quaternion w x y z, world ← base."""
+    angular_velocity: Array | None = None
+    """Of a floating base (t, 3), in its own frame [rad/s]."""
     source: str = ""
     """The file or run it came from, for messages."""
 
@@ -40,6 +44,8 @@ class Trajectory:
             "velocity": (t, len(self.joints)),
             "command": (t, len(self.driven)),
         }
+        if self.orientation is not None:
+            shapes |= {"orientation": (t, 4), "angular_velocity": (t, 3)}
         if t < 2:
             raise LogError(f"{self.source}: {t} rows are no motion: at least 2 are needed")
         for name, shape in shapes.items():

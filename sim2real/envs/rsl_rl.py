@@ -37,13 +37,12 @@ class RslRlEnv(VecEnv):
         `extras["final_observations"]` holds the observations before the restart: the value of such
         an episode is that of its last state, not of the next episode's first.
         """
-        before = self.observations["privileged"]
         observation, reward, terminated, truncated, infos = self.env.step(actions.numpy())
         extras = {"truncated": torch.from_numpy(truncated), "infos": infos}
         if truncated.any():
-            extras["final_observations"] = self._groups(infos["final_obs"], before)
-        # worlds change only where an episode ended
-        self.observations = self._groups(observation, self._privileged() if infos else before)
+            final = torch.from_numpy(infos["final_privileged"])
+            extras["final_observations"] = self._groups(infos["final_obs"], final)
+        self.observations = self._groups(observation, self._privileged())
         done = torch.from_numpy((terminated | truncated).astype("int64"))
         return self.observations, torch.from_numpy(reward.astype("float32")), done, extras
 

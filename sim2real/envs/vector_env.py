@@ -13,6 +13,7 @@ from sim2real.parameters import randomness
 from sim2real.parameters.posterior import Posterior
 from sim2real.randomization.engine import Randomizer
 from sim2real.robot import Robot
+from sim2real.rotation import rotate_back
 from sim2real.sim.kinematics import Kinematics
 from sim2real.sim.mujoco_batch import MujocoSimulator
 from sim2real.sim.simulator import Simulator
@@ -62,7 +63,7 @@ class RobotVectorEnv(VectorEnv):
         self._resting = resting_command(robot)
         self._driven = [list(robot.joints).index(name) for name in robot.driven]
         self._is_servo = np.array([robot.joints[name].mode == "position" for name in robot.driven])
-        self.max_steps = round(self.task.episode_seconds * robot.control_hz)
+        self.max_steps = round(self.task.options.episode_seconds * robot.control_hz)
         self._seed_everything(seed)
         self._make_spaces()
         self._make_state()
@@ -97,8 +98,16 @@ class RobotVectorEnv(VectorEnv):
 
     @property
     def privileged(self) -> NDArray[np.float32]:
-        """What only a critic may see: each world's parameters, normalized, (n, p)."""
-        return self._normalized.astype(np.float32)
+        """What only a critic may see: each world's parameters, normalized, (n, p).
+
+        And of a floating base what no sensor tells: its height and its velocity in its own frame.
+        """
+        base = self.sim.base
+        if base is None:
+            return self._normalized.astype(np.float32)
+        velocity = rotate_back(base.orientation, base.linear_velocity)
+        parts = [self._normalized, base.position[:, 2:], velocity]
+        return np.concatenate(parts, axis=1, dtype=np.float32)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that is needed to continue exactly from here."""
@@ -157,11 +166,11 @@ class RobotVectorEnv(VectorEnv):
 
     def _start_physics(self, ids: NDArray[np.int32], episode: NDArray[np.int64]) -> None:
         u = randomness.uniform(self.seed, "start", ids, episode, size=self.task.nstart)
-        position, velocity = self.task.start(u)
+        position, velocity, base = self.task.start(u)
         # a servo holds the pose it starts from
         command = np.where(self._is_servo, position[:, self._driven], self._resting)
         self.command[ids] = command
-        self.sim.reset(ids, position, velocity, command)
+        self.sim.reset(ids, position, velocity, command, base)
 
     def _advance(self, actions: NDArray[Any]) -> State:
         action = np.clip(actions, -1.0, 1.0)
@@ -177,6 +186,7 @@ class RobotVectorEnv(VectorEnv):
             command=self.command,
             last_command=last_command,
             goal=self.goal,
+            base=self.sim.base,
             tip_position=tip,
             tip_rotation=rotation,
         )
@@ -189,8 +199,8 @@ class RobotVectorEnv(VectorEnv):
         if sensors.noisy:  # else drawing would take time and change nothing
             counters = (self._everyone[rows], self.episode[rows], self.steps[rows])
             z = randomness.normal(self.seed, "noise", *counters, size=z.shape[1])
-        position, velocity = sensors.measure(self.sim.position[rows], self.sim.velocity[rows], z)
-        observation = self.task.observe(position, velocity, self.command[rows], self.goal[rows])
+        measured = sensors.measure(self.sim.truth if ids is None else self.sim.truth.of(ids), z)
+        observation = self.task.observe(measured, self.command[rows], self.goal[rows])
         return observation.astype(np.float32)
 
     def _note_success(self, state: State) -> None:
@@ -206,9 +216,10 @@ class RobotVectorEnv(VectorEnv):
         `last` (n, nobs) is what the policies would see had nothing restarted.
         """
         ids = np.flatnonzero(done).astype(np.int32)
-        hold = min(round(self.task.hold_seconds * self.robot.control_hz), self.max_steps)
+        hold = min(round(self.task.options.hold_seconds * self.robot.control_hz), self.max_steps)
         infos = {
             "final_obs": last,
+            "final_privileged": self.privileged,
             "_final_obs": done,
             "success": done & (self.success_steps >= hold),
             "episode_steps": np.where(done, self.steps, 0),

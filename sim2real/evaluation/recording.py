@@ -39,6 +39,6 @@ def score(trajectory: Trajectory, robot: Robot, task: Task, goal: np.ndarray) ->
     )
     failed = task.terminated(state)
     end = int(np.argmax(failed)) + 1 if failed.any() else n
-    hold = min(round(task.hold_seconds * robot.control_hz), n)
+    hold = min(round(task.options.hold_seconds * robot.control_hz), n)
     success = not failed.any() and bool(task.success(state)[-hold:].all())
     return Score(float(task.reward(state)[:end].sum()), success, end)

@@ -1,4 +1,4 @@
-"""Where the tip is for given joint positions: one array function for numpy, torch and the graph."""
+"""Where sites are for given joint positions: one array function for numpy, torch and the graph."""
 
 from dataclasses import dataclass
 from typing import Any, final
@@ -13,6 +13,8 @@ from sim2real.robot import Robot
 from sim2real.sim.model import joint_addresses
 
 Array = NDArray[np.float64]
+
+_SHORT = 1e-4  # s, between two positions whose difference is a velocity
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,15 @@ class _Step:
 
 @final
 class Kinematics:
-    """Forward kinematics of one robot's tip, on the nominal model."""
+    """Forward kinematics of one robot's tip and feet, on the nominal model.
+
+    In the world's frame; of a robot with a floating base, in the frame of the base.
+    """
 
     def __init__(self, robot: Robot, model: mujoco.MjModel):
         self._name = robot.name
-        self._steps = None if robot.tip is None else _chain(robot, model)
+        self._steps = None if robot.tip is None else _chain(robot, model, robot.tip)
+        self._feet = [_chain(robot, model, foot) for foot in robot.feet]
 
     def tip(self, position: Any) -> tuple[Any, Any]:
         """Return the tip's position (n, 3) and rotation (n, 3, 3) for joints (n, njoint).
@@ -47,21 +53,36 @@ class Kinematics:
         """
         if self._steps is None:
             raise RobotError(f"robot {self._name!r} has no tip: name a site in robot.toml")
+        return _follow(self._steps, position)
+
+    def feet(self, position: Any) -> Any:
+        """Return the positions (n, nfoot, 3) of the feet for joints (n, njoint)."""
         xp = array_namespace(position)
-        nothing = position[:, :1] * 0.0
-        point = nothing + _like(xp, np.zeros(3), position)
-        rotation = nothing[:, :, None] + _like(xp, np.eye(3), position)
-        for step in self._steps:
-            point = point + _apply(rotation, _like(xp, step.position, position))
-            rotation = rotation @ _like(xp, step.rotation, position)
-            if step.axis is not None:
-                moved = position[:, step.joint : step.joint + 1] - step.zero
-                axis = _like(xp, step.axis, position)
-                if step.slides:
-                    point = point + moved * _apply(rotation, axis)
-                else:
-                    rotation = rotation @ _turn(xp, step.axis, moved)
-        return point, rotation
+        return xp.stack([_follow(steps, position)[0] for steps in self._feet], axis=1)
+
+    def feet_velocity(self, position: Array, velocity: Array) -> Array:
+        """Return the velocities (n, nfoot, 3) of the feet, by central differences."""
+        ahead, back = position + _SHORT * velocity, position - _SHORT * velocity
+        return (self.feet(ahead) - self.feet(back)) / (2.0 * _SHORT)
+
+
+def _follow(steps: list[_Step], position: Any) -> tuple[Any, Any]:
+    """Return position (n, 3) and rotation (n, 3, 3) at the end of a chain."""
+    xp = array_namespace(position)
+    nothing = position[:, :1] * 0.0
+    point = nothing + _like(xp, np.zeros(3), position)
+    rotation = nothing[:, :, None] + _like(xp, np.eye(3), position)
+    for step in steps:
+        point = point + _apply(rotation, _like(xp, step.position, position))
+        rotation = rotation @ _like(xp, step.rotation, position)
+        if step.axis is not None:
+            moved = position[:, step.joint : step.joint + 1] - step.zero
+            axis = _like(xp, step.axis, position)
+            if step.slides:
+                point = point + moved * _apply(rotation, axis)
+            else:
+                rotation = rotation @ _turn(xp, step.axis, moved)
+    return point, rotation
 
 
 def _apply(rotation: Any, vector: Any) -> Any:
@@ -83,13 +104,14 @@ def _like(xp: Any, constant: Array, example: Any) -> Any:
     return xp.asarray(constant, dtype=example.dtype)
 
 
-def _chain(robot: Robot, model: mujoco.MjModel) -> list[_Step]:
-    """Return the steps from the world to the tip."""
+def _chain(robot: Robot, model: mujoco.MjModel, name: str) -> list[_Step]:
+    """Return the steps from the world, or the floating base, to a site."""
+    root = 0 if robot.base is None else model.body(robot.base.body).id
     joints = {model.joint(name).id: index for index, name in enumerate(robot.joints)}
     qpos = dict(zip(joints, joint_addresses(robot, model)[0], strict=True))
-    site = model.site(robot.tip)
+    site = model.site(name)
     bodies, body = [], int(model.site_bodyid[site.id])
-    while body:
+    while body not in (0, root):
         bodies.append(body)
         body = int(model.body_parentid[body])
     steps = []
@@ -99,8 +121,8 @@ def _chain(robot: Robot, model: mujoco.MjModel) -> list[_Step]:
         for joint in range(first, first + int(model.body_jntnum[body])):
             if joint not in joints:
                 raise RobotError(
-                    f"robot {robot.name!r}: the joint {model.joint(joint).name!r} moves its tip:"
-                    " list it in robot.toml, as passive if it is not driven"
+                    f"robot {robot.name!r}: the joint {model.joint(joint).name!r} moves the site"
+                    f" {name!r}: list it in robot.toml, as passive if it is not driven"
                 )
             anchor = model.jnt_pos[joint]
             slides = int(model.jnt_type[joint]) == mujoco.mjtJoint.mjJNT_SLIDE.value

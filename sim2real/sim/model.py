@@ -10,6 +10,7 @@ import numpy as np
 
 from sim2real.errors import RobotError, known
 from sim2real.robot import Joint, Robot
+from sim2real.sim.base import base_addresses
 
 
 def compile_model(robot: Robot, max_delay: float | None = None) -> mujoco.MjModel:
@@ -39,8 +40,11 @@ def compile_model(robot: Robot, max_delay: float | None = None) -> mujoco.MjMode
     except ValueError as error:
         raise RobotError(f"robot {robot.name!r}: {robot.model} does not compile: {error}") from None
     _check_rates(robot, model)
-    if robot.tip is not None and robot.tip not in (sites := _names(model, "site", model.nsite)):
-        raise RobotError(f"robot {robot.name!r}: no site {robot.tip!r}{known(robot.tip, sites)}")
+    sites = _names(model, "site", model.nsite)
+    for site in (*((robot.tip,) if robot.tip else ()), *robot.feet):
+        if site not in sites:
+            raise RobotError(f"robot {robot.name!r}: no site {site!r}{known(site, sites)}")
+    base_addresses(robot, model)
     return model
 
 

@@ -1,9 +1,12 @@
 """What the robot's encoders report of the true joint state: bias and noise, per simulation."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sim2real.signals import Measured
 
 Array = NDArray[np.float64]
 
@@ -31,16 +34,16 @@ class Sensors:
         """Whether any of them has noise."""
         return bool(self.position_noise.any() or self.velocity_noise.any())
 
-    def measure(self, position: Array, velocity: Array, z: Array) -> tuple[Array, Array]:
-        """Return measured position and velocity (nsim, njoint).
+    def measure(self, truth: Measured, z: Array) -> Measured:
+        """Return what is measured of the truth, signals of nsim robots.
 
         Args:
-            position: true positions (nsim, njoint).
-            velocity: true velocities (nsim, njoint).
+            truth: what perfect sensors would report.
             z: standard normal numbers (nsim, 2 njoint); whatever is finite if not `noisy`.
         """
-        n = position.shape[1]
-        return (
-            position + self.position_bias + self.position_noise * z[:, :n],
-            velocity + self.velocity_bias + self.velocity_noise * z[:, n:],
+        n = truth.position.shape[1]
+        return dataclasses.replace(
+            truth,
+            position=truth.position + self.position_bias + self.position_noise * z[:, :n],
+            velocity=truth.velocity + self.velocity_bias + self.velocity_noise * z[:, n:],
         )

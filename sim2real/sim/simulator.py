@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim2real.robot import Robot
+from sim2real.signals import Measured
+from sim2real.sim.base import BaseState
 from sim2real.sim.sensors import Sensors
 
 Array = NDArray[np.float64]
@@ -49,6 +51,24 @@ class Simulator(ABC):
 
     @property
     @abstractmethod
+    def base(self) -> BaseState | None:
+        """True state of the floating base, None without one; copy what must outlive a step."""
+
+    @property
+    def truth(self) -> Measured:
+        """What perfect sensors would report, (nsim, size)."""
+        base = self.base
+        if base is None:
+            return Measured(position=self.position, velocity=self.velocity)
+        return Measured(
+            position=self.position,
+            velocity=self.velocity,
+            orientation=base.orientation,
+            angular_velocity=base.angular_velocity,
+        )
+
+    @property
+    @abstractmethod
     def tip(self) -> tuple[Array, Array]:
         """World position (nsim, 3) and rotation matrix (nsim, 3, 3) of the robot's tip."""
 
@@ -58,10 +78,18 @@ class Simulator(ABC):
         """Which simulations blew up in the last step, (nsim,): their state means nothing."""
 
     @abstractmethod
-    def reset(self, ids: Ids, position: Array, velocity: Array, command: Array) -> None:
+    def reset(
+        self,
+        ids: Ids,
+        position: Array,
+        velocity: Array,
+        command: Array,
+        base: BaseState | None = None,
+    ) -> None:
         """Start simulations `ids` (n,) from joint states (n, njoint).
 
-        `command` (n, ncommand) is what was sent before the start: it fills the delays.
+        `command` (n, ncommand) is what was sent before the start: it fills the delays. `base` is
+        where a floating base starts: at home, at rest, if not given.
         """
 
     @abstractmethod

@@ -56,10 +56,9 @@ def serve(
 
 
 def _advance(simulator: Simulator, udp_robot: UdpRobot, now: int, step: int, seed: int) -> None:
-    position, velocity = simulator.position, simulator.velocity
-    z = normal(seed, "sensor", [step], size=2 * position.shape[1])
-    measured = simulator.sensors.measure(position, velocity, z)
-    command = udp_robot.exchange(now, measured[0][0], measured[1][0])
+    z = normal(seed, "sensor", [step], size=2 * len(simulator.robot.joints))
+    measured = simulator.sensors.measure(simulator.truth, z)
+    command = udp_robot.exchange(now, measured.of(0))
     if udp_robot.reset_requested:
         _reset(simulator)
         udp_robot.reset_done()

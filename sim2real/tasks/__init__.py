@@ -7,10 +7,16 @@ from sim2real.tasks.reach import Reach
 from sim2real.tasks.run import Run
 from sim2real.tasks.swing_up import SwingUp
 from sim2real.tasks.task import State, Task
+from sim2real.tasks.track_velocity import TrackVelocity
 
 __all__ = ["TASKS", "State", "Task", "make_task"]
 
-TASKS: dict[str, type[Task]] = {"reach": Reach, "run": Run, "swing_up": SwingUp}
+TASKS: dict[str, type[Task]] = {
+    "reach": Reach,
+    "run": Run,
+    "swing_up": SwingUp,
+    "track_velocity": TrackVelocity,
+}
 """`name` in a robot's `[task]` table → the task."""
 
 

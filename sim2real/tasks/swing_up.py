@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from sim2real import config
 from sim2real.errors import ConfigError
 from sim2real.robot import Robot
+from sim2real.signals import Measured
 from sim2real.sim.kinematics import Kinematics
-from sim2real.tasks.task import Array, State, Task
+from sim2real.tasks.task import Array, State, Task, TaskOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class SwingUpOptions:
+class SwingUpOptions(TaskOptions):
     """The `[task]` table."""
 
     name: str = "swing_up"
@@ -37,9 +38,7 @@ class SwingUp(Task):
     nstart = 2
 
     def __init__(self, options: SwingUpOptions, torque_limit: float, velocity_limit: float):
-        self.episode_seconds = options.episode_seconds
-        self.hold_seconds = options.hold_seconds
-        self._options = options
+        self.options = self._options = options
         self._torque_limit = torque_limit
         self._velocity_limit = velocity_limit
 
@@ -53,9 +52,10 @@ class SwingUp(Task):
         options = config.from_dict(SwingUpOptions, robot.task, f"{robot.name}: task")
         return cls(options, joints[0].limits.torque, joints[0].limits.velocity)
 
-    def observe(self, position: Any, velocity: Any, command: Any, goal: Any) -> Any:  # noqa: D102
-        xp = array_namespace(position)
-        parts = [xp.cos(position), xp.sin(position), velocity / 8.0, command / self._torque_limit]
+    def observe(self, measured: Measured, command: Any, goal: Any) -> Any:  # noqa: D102
+        angle, velocity = measured.position, measured.velocity
+        xp = array_namespace(angle)
+        parts = [xp.cos(angle), xp.sin(angle), velocity / 8.0, command / self._torque_limit]
         return xp.concat(parts, axis=-1)
 
     def reward(self, state: State) -> Array:  # noqa: D102
@@ -77,11 +77,11 @@ class SwingUp(Task):
             np.abs(state.velocity[:, 0]) < 2.0
         )
 
-    def start(self, u: Array) -> tuple[Array, Array]:
+    def start(self, u: Array) -> tuple[Array, Array, None]:
         """Return hanging starts; a third begin near upright, so that holding is learned early."""
         upright = u[:, 1:] < self._options.upright_starts
         angle = np.where(upright, np.pi + (u[:, :1] - 0.5), 0.2 * (u[:, :1] - 0.5))
-        return angle, np.zeros_like(angle)
+        return angle, np.zeros_like(angle), None
 
 
 def _near_upright(angle: Array) -> Array:

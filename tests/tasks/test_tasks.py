@@ -6,11 +6,12 @@ import torch
 
 from sim2real import shipped
 from sim2real.errors import ConfigError
+from sim2real.signals import Measured, measured_signals
 from sim2real.sim.kinematics import Kinematics
 from sim2real.sim.model import compile_model
 from sim2real.tasks import State, make_task
 
-ROBOTS = ["pendulum", "hopper", "so101"]
+ROBOTS = shipped.robot_names()
 
 
 def task_of(robot_name, **options):
@@ -32,19 +33,22 @@ def state(position, velocity=0.0, command=0.0, goal=(), **tip):
 def test_observations_are_the_same_in_numpy_and_torch(name):
     robot, task = task_of(name)
     rng = np.random.default_rng(0)
-    sizes = (len(robot.joints), len(robot.joints), len(robot.driven), task.ngoal)
-    arrays = [rng.normal(size=(5, size)) for size in sizes]
-    ours = task.observe(*arrays)
+    sizes = {name: signal.size for name, signal in measured_signals(robot).items()}
+    signals = {name: rng.normal(size=(5, size)) for name, size in sizes.items()}
+    arrays = [rng.normal(size=(5, size)) for size in (len(robot.driven), task.ngoal)]
+    ours = task.observe(Measured(**signals), *arrays)
     assert ours.shape == (5, task.nobs)
-    theirs = task.observe(*(torch.from_numpy(array) for array in arrays))
+    tensors = Measured(**{name: torch.from_numpy(value) for name, value in signals.items()})
+    theirs = task.observe(tensors, *(torch.from_numpy(array) for array in arrays))
     np.testing.assert_allclose(ours, theirs.numpy(), rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", ROBOTS)
 def test_starts_lie_within_the_joint_limits(name):
     robot, task = task_of(name)
-    position, velocity = task.start(np.random.default_rng(0).uniform(size=(100, task.nstart)))
+    position, velocity, base = task.start(np.random.default_rng(0).uniform(size=(100, task.nstart)))
     assert position.shape == velocity.shape == (100, len(robot.joints))
+    assert (base is None) == (robot.base is None)
     for column, joint in zip(position.T, robot.joints.values(), strict=True):
         if joint.limits is not None and joint.limits.position is not None:
             assert column.min() >= joint.limits.position[0]
@@ -120,7 +124,7 @@ def test_reach_sees_the_way_to_the_goal_in_the_tips_own_frame():
     turned = rotation[0] @ [[1, 0, 0], [0, np.cos(angle), -np.sin(angle)],
                             [0, np.sin(angle), np.cos(angle)]]  # fmt: skip
     goal = np.concatenate([tip[0] + rotation[0] @ along, turned[:, 0], turned[:, 1]])[None]
-    seen = task.observe(joints, 0 * joints, joints, goal)[0, -6:]
+    seen = task.observe(Measured(position=joints, velocity=0 * joints), joints, goal)[0, -6:]
     np.testing.assert_allclose(seen, [*(4.0 * along), np.sin(angle), 0.0, 0.0], atol=1e-12)
 
 

@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from sim2real.errors import RobotError
 from sim2real.robot import Robot
+from sim2real.rotation import rotate, rotate_back
+from sim2real.sim.base import BaseState
 from sim2real.sim.bullet.contacts import Contacts
 from sim2real.sim.bullet.drives import Drives
 from sim2real.sim.bullet.support import check_links, check_supported
-from sim2real.sim.bullet.tree import Tree
-from sim2real.sim.bullet.world import World
-from sim2real.sim.model import compile_model, joint_addresses, substeps
+from sim2real.sim.bullet.tree import Link, Tree, scalar_joints
+from sim2real.sim.bullet.world import Pose, World
+from sim2real.sim.model import compile_model, substeps
 from sim2real.sim.sensors import Sensors
 from sim2real.sim.simulator import Array, Ids, Simulator
 
@@ -52,17 +54,26 @@ class BulletSimulator(Simulator):
         self.fields = mujoco.batch.Batch(self.model, nsim, 1)
         self.sensors = Sensors.perfect(nsim, len(robot.joints))
         self._substeps = substeps(robot, self.model)
-        self._qpos, _ = joint_addresses(robot, self.model)
+        joints = scalar_joints(self.model)
+        # where the robot's joints stand among all hinges and slides, and these in qpos
+        self._own = np.searchsorted(joints, [self.model.joint(name).id for name in robot.joints])
+        self._qpos = self.model.jnt_qposadr[joints]
         self._drives = Drives(self.model, nsim)
         self._worlds = [World() for _ in range(nsim)]
         self._trees = [Tree.of(self.model)] * nsim
         self._built: list[bytes] = [b""] * nsim
-        self._state = np.zeros((nsim, self.model.nv, 2))
-        self._offset = np.tile(self.model.qpos0, (nsim, 1))
+        self._state = np.zeros((nsim, len(joints), 2))
+        if robot.base is None and len(joints) < self.model.njnt:
+            raise RobotError(
+                f"robot {robot.name!r}: Bullet cannot simulate a free joint that is not the robot's"
+                " own: declare it as [base] in robot.toml, or simulate it with MuJoCo"
+            )
+        self._base = None if robot.base is None else BaseState.at_home(robot, nsim)
+        self._offset = np.tile(self.model.qpos0[self._qpos], (nsim, 1))
         self._rest = np.zeros((nsim, self.model.nu))
         self._diverged = np.zeros(nsim, bool)
         self._tip = None if robot.tip is None else self.model.site(robot.tip).id
-        start = np.tile(self.model.qpos0[self._qpos], (nsim, 1))
+        start = self._offset[:, self._own]
         self.reset(np.arange(nsim, dtype=np.int32), start, np.zeros_like(start), self._rest)
 
     def close(self) -> None:
@@ -83,11 +94,15 @@ class BulletSimulator(Simulator):
 
     @property
     def position(self) -> Array:  # noqa: D102
-        return (self._state[..., 0] + self._offset)[:, self._qpos]
+        return (self._state[..., 0] + self._offset)[:, self._own]
 
     @property
     def velocity(self) -> Array:  # noqa: D102
-        return self._state[..., 1][:, self._qpos]
+        return self._state[..., 1][:, self._own]
+
+    @property
+    def base(self) -> BaseState | None:  # noqa: D102
+        return self._base
 
     @property
     def tip(self) -> tuple[Array, Array]:  # noqa: D102
@@ -100,18 +115,26 @@ class BulletSimulator(Simulator):
     def diverged(self) -> NDArray[np.bool_]:  # noqa: D102
         return self._diverged
 
-    def reset(self, ids: Ids, position: Array, velocity: Array, command: Array) -> None:  # noqa: D102
+    def reset(  # noqa: D102
+        self,
+        ids: Ids,
+        position: Array,
+        velocity: Array,
+        command: Array,
+        base: BaseState | None = None,
+    ) -> None:
         for sim in ids:
             self._take_fields(int(sim))
-        start = np.zeros((len(ids), self.model.nv, 2))
-        start[:, self._qpos, 0] = position - self._offset[ids][:, self._qpos]
-        start[:, self._qpos, 1] = velocity
+        start = np.zeros((len(ids), *self._state.shape[1:]))
+        start[:, self._own, 0] = position - self._offset[ids][:, self._own]
+        start[:, self._own, 1] = velocity
         self._state[ids] = start
+        self._put_base(ids, base or BaseState.at_home(self.robot, len(ids)))
         self._rest[ids] = command
         self._drives.reset(ids, command)
         for sim in ids:
             if _sound(self._state[sim]):  # any other is noticed in the next step
-                self._worlds[sim].restart(*self._state[sim].T)
+                self._restart(int(sim))
         self._diverged[ids] = False
 
     def step(self, command: Array) -> None:  # noqa: D102
@@ -125,6 +148,27 @@ class BulletSimulator(Simulator):
             for sim in np.flatnonzero(~self._diverged):
                 self._state[sim] = self._worlds[sim].advance(force[sim], rotor[sim])
             self._give_up(~_sound(self._state))
+        self._read_bases()
+        if self._base is not None:
+            self._give_up(~_sound(self._base.position[..., None]))
+
+    def _restart(self, sim: int) -> None:
+        base, link = self._base, self._trees[sim].base
+        pose = None if base is None or link is None else _to_inertial(base, sim, link)
+        position, velocity = self._state[sim].T
+        self._worlds[sim].restart(position, velocity, pose)
+
+    def _put_base(self, ids: Ids, base: BaseState) -> None:
+        if self._base is not None:
+            for name, values in vars(self._base).items():
+                values[ids] = getattr(base, name)
+
+    def _read_bases(self) -> None:
+        if self._base is None:
+            return
+        for sim, (world, tree) in enumerate(zip(self._worlds, self._trees, strict=True)):
+            assert tree.base is not None  # the robot has one
+            self._put_base(np.array([sim], np.int32), _from_inertial(world.base(), tree.base))
 
     def _give_up(self, lost: NDArray[np.bool_]) -> None:
         """Start simulations that blew up anew, as MuJoCo does; they wait for the next step."""
@@ -132,7 +176,8 @@ class BulletSimulator(Simulator):
             self._diverged[sim] = True
             self._state[sim] = 0.0
             self._drives.reset(np.array([sim], np.int32), self._rest[sim : sim + 1])
-            self._worlds[sim].restart(*self._state[sim].T)
+            self._put_base(np.array([sim], np.int32), BaseState.at_home(self.robot, 1))
+            self._restart(int(sim))
 
     def _take_fields(self, sim: int) -> None:
         model = self.fields.get_model(sim)
@@ -144,21 +189,55 @@ class BulletSimulator(Simulator):
         check_links(len(tree.links) + len(contacts.colliders), self.robot.name)
         self._drives.take(sim, model)
         self._worlds[sim].build(model, tree, contacts, self._drives.rotor(sim))
-        self._trees[sim], self._offset[sim] = tree, model.qpos0
+        self._trees[sim], self._offset[sim] = tree, model.qpos0[self._qpos]
         self._built[sim] = fingerprint
 
     def _site(self, sim: int, site: int) -> tuple[Array, Array]:
         """Return a site's position (3,) and rotation matrix (3, 3) in the world."""
         local, turn = self.model.site_pos[site], self.model.site_quat[site]
         link, local = self._trees[sim].place(int(self.model.site_bodyid[site]), local)
-        origin, rotation = (np.zeros(3), np.array([1.0, 0, 0, 0])) if link < 0 else (
-            self._worlds[sim].pose(link)
-        )  # fmt: skip
+        if link >= 0:
+            origin, rotation = self._worlds[sim].pose(link)
+        elif self._base is not None:
+            origin, rotation = self._base.position[sim], self._base.orientation[sim]
+        else:
+            origin, rotation = np.zeros(3), np.array([1.0, 0.0, 0.0, 0.0])
         place, quaternion, matrix = np.empty(3), np.empty(4), np.empty(9)
         mujoco.mju_rotVecQuat(place, local, rotation)
         mujoco.mju_mulQuat(quaternion, rotation, turn)
         mujoco.mju_quat2Mat(matrix, quaternion)
         return origin + place, matrix.reshape(3, 3)
+
+
+def _to_inertial(base: BaseState, sim: int, link: Link) -> Pose:
+    """Return where the base's inertial frame is, and how fast."""
+    assert link.centre is not None  # it carries the mass
+    assert link.frame is not None
+    turn = base.orientation[sim]
+    centre = rotate(turn[None], link.centre[None])[0]
+    angular = rotate(turn[None], base.angular_velocity[sim][None])[0]
+    frame = np.empty(4)
+    mujoco.mju_mulQuat(frame, turn, link.frame)
+    arm: Array = np.cross(angular, centre)
+    return base.position[sim] + centre, frame, base.linear_velocity[sim] + arm, angular
+
+
+def _from_inertial(pose: Pose, link: Link) -> BaseState:
+    """Return the base (1, ...) whose inertial frame is there."""
+    assert link.centre is not None  # it carries the mass
+    assert link.frame is not None
+    place, frame, linear, angular = pose
+    turn, back = np.empty(4), np.empty(4)
+    mujoco.mju_negQuat(back, link.frame)
+    mujoco.mju_mulQuat(turn, frame, back)
+    centre = rotate(turn[None], link.centre[None])[0]
+    arm: Array = np.cross(angular, centre)
+    return BaseState(
+        position=(place - centre)[None],
+        orientation=turn[None],
+        linear_velocity=(linear - arm)[None],
+        angular_velocity=rotate_back(turn[None], angular[None]),
+    )
 
 
 def _sound(state: Array) -> NDArray[np.bool_]:
