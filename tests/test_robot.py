@@ -27,7 +27,8 @@ def robot(folder, text=GOOD, model="<mujoco/>"):
 
 def test_every_shipped_robot_loads():
     assert shipped.robot_names() == [
-        *("ant", "half_cheetah", "hopper", "pendulum", "quadruped", "so101", "walker2d")
+        *("ant", "double_pendulum", "half_cheetah", "hopper", "pendulum", "quadruped", "reacher"),
+        *("so101", "walker2d"),
     ]
     for name in shipped.robot_names():
         assert shipped.find_robot(name).name == name

@@ -3,7 +3,10 @@
 One model serves every engine, so what the robot can do is said in one place.
 """
 
+import contextlib
 import math
+import warnings
+from collections.abc import Iterator
 
 import mujoco
 import numpy as np
@@ -36,7 +39,8 @@ def compile_model(robot: Robot, max_delay: float | None = None) -> mujoco.MjMode
     for name in robot.driven:
         _add_actuator(spec, plain, name, robot.joints[name], nsample)
     try:
-        model = spec.compile()
+        with _deprecations_of_others(robot):
+            model = spec.compile()
     except ValueError as error:
         raise RobotError(f"robot {robot.name!r}: {robot.model} does not compile: {error}") from None
     _check_rates(robot, model)
@@ -59,9 +63,19 @@ def joint_addresses(robot: Robot, model: mujoco.MjModel) -> tuple[np.ndarray, np
     return model.jnt_qposadr[ids], model.jnt_dofadr[ids]
 
 
+@contextlib.contextmanager
+def _deprecations_of_others(robot: Robot) -> Iterator[None]:
+    """Silence what MuJoCo says of a package's model that only its authors can change."""
+    with warnings.catch_warnings():
+        if robot.model.startswith("package:"):
+            warnings.filterwarnings("ignore", ".*deprecated", UserWarning)
+        yield
+
+
 def _load(robot: Robot) -> mujoco.MjSpec:
     try:
-        return mujoco.MjSpec.from_file(str(robot.model_path))
+        with _deprecations_of_others(robot):
+            return mujoco.MjSpec.from_file(str(robot.model_path))
     except ValueError as error:
         raise RobotError(f"robot {robot.name!r}: {robot.model} does not load: {error}") from None
 

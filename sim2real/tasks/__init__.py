@@ -4,6 +4,7 @@ from sim2real.errors import ConfigError, known
 from sim2real.robot import Robot
 from sim2real.sim.kinematics import Kinematics
 from sim2real.tasks.reach import Reach
+from sim2real.tasks.reach_point import ReachPoint
 from sim2real.tasks.run import Run
 from sim2real.tasks.swing_up import SwingUp
 from sim2real.tasks.task import State, Task
@@ -13,6 +14,7 @@ __all__ = ["TASKS", "State", "Task", "make_task"]
 
 TASKS: dict[str, type[Task]] = {
     "reach": Reach,
+    "reach_point": ReachPoint,
     "run": Run,
     "swing_up": SwingUp,
     "track_velocity": TrackVelocity,

@@ -32,9 +32,10 @@ def recording(robot, simulator, seed, seconds):
     rows = []
     for step, command in enumerate(commands):
         z = randomness.normal(seed, "sensor", [step], size=2)
-        rows.append(simulator.sensors.measure(simulator.position, simulator.velocity, z))
+        rows.append(simulator.sensors.measure(simulator.truth, z))
         simulator.step(command[None])
-    position, velocity = np.array(rows)[:, :, 0].transpose(1, 0, 2)
+    position = np.array([row.position[0] for row in rows])
+    velocity = np.array([row.velocity[0] for row in rows])
     stamps = np.round(np.arange(len(commands)) * 1e9 / robot.control_hz).astype(np.int64)
     return Trajectory(
         joints=("pivot",), driven=("pivot",), time=stamps, position=position, velocity=velocity,

@@ -144,7 +144,7 @@ def test_a_recording_is_scored_like_a_simulation():
         ("pendulum", {"name": "swingup"}, "did you mean 'swing_up'"),
         ("pendulum", {"episode": 3.0}, "did you mean 'episode_seconds'"),
         ("hopper", {"forward": "rootz_"}, "did you mean 'rootz'"),
-        ("hopper", {"name": "swing_up"}, "exactly one joint"),
+        ("hopper", {"name": "swing_up"}, "needs a chain of hinges"),
     ],
 )
 def test_a_wrong_task_is_refused(name, options, says):

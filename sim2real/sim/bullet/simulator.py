@@ -231,11 +231,11 @@ def _from_inertial(pose: Pose, link: Link) -> BaseState:
     mujoco.mju_negQuat(back, link.frame)
     mujoco.mju_mulQuat(turn, frame, back)
     centre = rotate(turn[None], link.centre[None])[0]
-    arm: Array = np.cross(angular, centre)
+    arm = np.cross(angular, centre)
     return BaseState(
         position=(place - centre)[None],
         orientation=turn[None],
-        linear_velocity=(linear - arm)[None],
+        linear_velocity=np.subtract(linear, arm)[None],
         angular_velocity=rotate_back(turn[None], angular[None]),
     )
 
