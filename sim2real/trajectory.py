@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim2real.errors import LogError
+from sim2real.signals import Measured
 
 Array = NDArray[np.float64]
 
@@ -66,6 +67,16 @@ class Trajectory:
                 f"{self.source}: time {kind} in row {row} ({int((steps <= 0).sum())} such rows):"
                 " stamps must increase"
             )
+
+    @property
+    def measured(self) -> Measured:
+        """What was measured, signals (t, size)."""
+        return Measured(
+            position=self.position,
+            velocity=self.velocity,
+            orientation=self.orientation,
+            angular_velocity=self.angular_velocity,
+        )
 
     @property
     def seconds(self) -> Array:

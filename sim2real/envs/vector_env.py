@@ -120,13 +120,14 @@ class RobotVectorEnv(VectorEnv):
     def load_state_dict(self, data: dict[str, Any]) -> None:
         """Continue from what `state_dict` returned."""
         self._seed_everything(data["seed"])
-        for name in self._state_names:
-            getattr(self, name)[...] = data[name]
-        values, _ = self.randomizer.draw(self._everyone, self.episode)
+        values, _ = self.randomizer.draw(self._everyone, data["episode"])
         self.randomizer.apply(self._everyone, values)
-        self._start_physics(self._everyone, self.episode)
+        self._start_physics(self._everyone, data["episode"])
+        for name in self._state_names:  # after the start, which sets the command of its own
+            getattr(self, name)[...] = data[name]
         self.sim.fields.state[...] = data["simulation"]
-        self.sim.fields.forward()
+        self.sim.fields.forward()  # tips and the like follow; so would the solver's warm start
+        self.sim.fields.state[...] = data["simulation"]
 
     _state_names = ("episode", "steps", "command", "goal", "success_steps", "_normalized")
 

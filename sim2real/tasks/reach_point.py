@@ -75,7 +75,7 @@ class ReachPoint(Task):
         return 1.0 - distance + near - self._options.effort_weight * effort
 
     def terminated(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
-        return ~np.isfinite(state.position).all(axis=1)
+        return ~np.logical_and.reduce(np.isfinite(state.position), axis=1)
 
     def success(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
         return self.error(state) < self._options.distance

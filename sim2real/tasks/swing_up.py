@@ -76,11 +76,11 @@ class SwingUp(Task):
         return high + held - options.effort_weight * effort - options.change_weight * change
 
     def terminated(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
-        return (np.abs(state.velocity) > self._velocity).any(axis=1)
+        return np.logical_or.reduce(np.abs(state.velocity) > self._velocity, axis=1)
 
     def success(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
         upright = -_cosines(state.position) > math.cos(0.2)
-        return (upright & (np.abs(state.velocity) < 2.0)).all(axis=1)
+        return np.logical_and.reduce(upright & (np.abs(state.velocity) < 2.0), axis=1)
 
     def start(self, u: Array) -> tuple[Array, Array, None]:
         """Return hanging starts; a third begin near upright, so that holding is learned early."""

@@ -94,6 +94,21 @@ class Task(ABC):
     def start(self, u: Array) -> tuple[Array, Array, BaseState | None]:
         """Return start position and velocity (n, njoint), and base, from uniforms (n, nstart)."""
 
+    def estimate_base(self, measured: Measured) -> BaseState | None:
+        """Return what measurements (n, size) tell of a floating base, None without one.
+
+        What they do not tell is NaN: without more knowledge, where it is and how fast.
+        """
+        if measured.orientation is None:
+            return None
+        unknown = np.full((len(measured.position), 3), np.nan)
+        return BaseState(
+            position=unknown,
+            orientation=measured.orientation,
+            linear_velocity=unknown,
+            angular_velocity=measured.angular_velocity,
+        )
+
     def draw_goal(self, u: Array) -> Array:
         """Return goals (n, ngoal) from uniforms `u` (n, ngoal_uniforms)."""
         return np.zeros((len(u), 0))
