@@ -45,7 +45,8 @@ def test_a_robot_moves_in_bullet(name):
         assert not simulator.diverged.any()
 
 
-@pytest.mark.parametrize("name", ALL)
+# the others are exported in tests/export
+@pytest.mark.parametrize("name", sorted({*ALL} - {"pendulum", "hopper", "so101", "walker2d"}))
 def test_a_robot_has_a_controller_that_does_what_torch_does(name, tmp_path):
     robot = find_robot(name)
     task = make_task(robot, Kinematics(robot, compile_model(robot)))

@@ -134,3 +134,19 @@ def test_a_measurement_not_to_act_on_trips(change, reason):
     check = check_measured(ENVELOPE, changed(**change), GOOD, 0)
     assert check.verdict == Verdict.TRIP
     assert reason in check.reason
+
+
+@pytest.mark.parametrize(
+    ("orientation", "turning", "reason"),
+    [
+        ([1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0], ""),
+        ([0.9, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0], "no unit quaternion"),
+        ([np.nan, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0], "no unit quaternion"),
+        ([1.0, 0.0, 0.0, 0.0], [0.0, np.inf, 0.0], "gyroscope"),
+    ],
+)
+def test_an_imu_that_says_what_cannot_be_trips(orientation, turning, reason):
+    imu = {"orientation": np.array(orientation), "angular_velocity": np.array(turning)}
+    check = check_measured(ENVELOPE, changed(**imu), None, 0)
+    assert (check.verdict == Verdict.TRIP) == bool(reason)
+    assert reason in check.reason
