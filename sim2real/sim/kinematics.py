@@ -14,6 +14,7 @@ from sim2real.sim.model import joint_addresses
 
 Array = NDArray[np.float64]
 
+_IN_PLACE = np.zeros(3), np.eye(3)
 _SHORT = 1e-4  # s, between two positions whose difference is a velocity
 
 
@@ -60,10 +61,14 @@ class Kinematics:
         xp = array_namespace(position)
         return xp.stack([_follow(steps, position)[0] for steps in self._feet], axis=1)
 
-    def feet_velocity(self, position: Array, velocity: Array) -> Array:
-        """Return the velocities (n, nfoot, 3) of the feet, by central differences."""
-        ahead, back = position + _SHORT * velocity, position - _SHORT * velocity
-        return (self.feet(ahead) - self.feet(back)) / (2.0 * _SHORT)
+    def feet_motion(self, position: Array, velocity: Array) -> tuple[Array, Array]:
+        """Return positions and velocities (n, nfoot, 3) of the feet, for joints (n, njoint)."""
+        step = _SHORT * velocity
+        # central differences, all three points in one pass
+        here, ahead, back = np.split(
+            self.feet(np.concatenate([position, position + step, position - step])), 3
+        )
+        return here, (ahead - back) / (2.0 * _SHORT)
 
 
 def _follow(steps: list[_Step], position: Any) -> tuple[Any, Any]:
@@ -114,9 +119,10 @@ def _chain(robot: Robot, model: mujoco.MjModel, name: str) -> list[_Step]:
     while body not in (0, root):
         bodies.append(body)
         body = int(model.body_parentid[body])
-    steps = []
+    steps: list[_Step] = []
+    fixed = _IN_PLACE  # what is fixed between two joints is one offset
     for body in reversed(bodies):
-        steps.append(_Step(model.body_pos[body], _matrix(model.body_quat[body])))
+        fixed = _then(fixed, model.body_pos[body], _matrix(model.body_quat[body]))
         first = int(model.body_jntadr[body])
         for joint in range(first, first + int(model.body_jntnum[body])):
             if joint not in joints:
@@ -128,10 +134,16 @@ def _chain(robot: Robot, model: mujoco.MjModel, name: str) -> list[_Step]:
             slides = int(model.jnt_type[joint]) == mujoco.mjtJoint.mjJNT_SLIDE.value
             zero = float(model.qpos0[qpos[joint]])
             axis = model.jnt_axis[joint]
-            steps.append(_Step(anchor, np.eye(3), joints[joint], zero, slides, axis))
-            steps.append(_Step(-anchor, np.eye(3)))
-    steps.append(_Step(site.pos, _matrix(site.quat)))
+            fixed = _then(fixed, anchor, np.eye(3))
+            steps.append(_Step(*fixed, joints[joint], zero, slides, axis))
+            fixed = _then(_IN_PLACE, -anchor, np.eye(3))
+    steps.append(_Step(*_then(fixed, site.pos, _matrix(site.quat))))
     return steps
+
+
+def _then(fixed: tuple[Array, Array], position: Array, rotation: Array) -> tuple[Array, Array]:
+    """Return the offset (position, rotation) that is `fixed` and then another."""
+    return fixed[0] + fixed[1] @ position, fixed[1] @ rotation
 
 
 def _matrix(quaternion: Array) -> Array:

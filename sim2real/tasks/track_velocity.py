@@ -208,8 +208,7 @@ class TrackVelocity(Task):
 
         Both (n, nfoot, 3), in the base's frame.
         """
-        foot = self._kinematics.feet(position)
-        moved = self._kinematics.feet_velocity(position, velocity)
+        foot, moved = self._kinematics.feet_motion(position, velocity)
         return foot, np.add(moved, np.cross(turning[:, None], foot))
 
 

@@ -132,7 +132,6 @@ def test_feet_are_where_mujoco_has_them():
     jacobian = np.zeros((3, model.nv))
     for i, foot in enumerate(robot.feet):
         mujoco.mj_jacSite(model, data, jacobian, None, model.site(foot).id)
-        here = kinematics.feet(position)[0, i]
+        here, moved = (values[0, i] for values in kinematics.feet_motion(position, velocity))
         np.testing.assert_allclose(here, data.site(foot).xpos, atol=1e-12)
-        moved = kinematics.feet_velocity(position, velocity)[0, i]
         np.testing.assert_allclose(moved, jacobian @ data.qvel, atol=1e-6)

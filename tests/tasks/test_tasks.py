@@ -261,7 +261,7 @@ def test_standing_feet_tell_how_the_base_moves():
     for leg in range(4):  # joint rates that hold the foot still in the world
         columns = range(3 * leg, 3 * leg + 3)
         jacobian = np.stack(
-            [kinematics.feet_velocity(q, np.eye(12)[[i]])[0, leg] for i in columns], axis=1
+            [kinematics.feet_motion(q, np.eye(12)[[i]])[1][0, leg] for i in columns], axis=1
         )
         foot = kinematics.feet(q)[0, leg]
         dq[0, list(columns)] = np.linalg.solve(jacobian, -(wanted + np.cross(turning[0], foot)))
