@@ -1,5 +1,6 @@
 """Where sites are for given joint positions: one array function for numpy, torch and the graph."""
 
+import functools
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -33,6 +34,11 @@ class _Step:
     slides: bool = False
     axis: Array | None = None
     """(3,)."""
+
+    @functools.cached_property
+    def turned(self) -> bool:
+        """Whether the offset has a rotation at all."""
+        return not np.array_equal(self.rotation, np.eye(3))
 
 
 @final
@@ -79,7 +85,8 @@ def _follow(steps: list[_Step], position: Any) -> tuple[Any, Any]:
     rotation = nothing[:, :, None] + _like(xp, np.eye(3), position)
     for step in steps:
         point = point + _apply(rotation, _like(xp, step.position, position))
-        rotation = rotation @ _like(xp, step.rotation, position)
+        if step.turned:
+            rotation = rotation @ _like(xp, step.rotation, position)
         if step.axis is not None:
             moved = position[:, step.joint : step.joint + 1] - step.zero
             axis = _like(xp, step.axis, position)

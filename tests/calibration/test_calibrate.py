@@ -7,6 +7,7 @@ import pytest
 from sim2real.calibration.calibrate import Calibration, calibrate
 from sim2real.errors import CalibrationError
 from sim2real.parameters.posterior import Posterior
+from sim2real.shipped import find_robot
 
 PLANTED = {
     "body.bob.mass": 0.65,
@@ -134,3 +135,8 @@ def test_saved_files_can_be_read_again(calibrated, tmp_path: Path):
     assert report["improves"] is True
     assert report["logs"] == result.posterior.origin["logs"]
     assert {row["name"] for row in report["estimates"]} == set(PLANTED)
+
+
+def test_a_robot_with_a_floating_base_is_refused_with_what_to_do(recipe, record):
+    with pytest.raises(CalibrationError, match="hang the robot up"):
+        calibrate(find_robot("quadruped"), recipe(*PLANTED), [record(PLANTED, seconds=2.0)])
