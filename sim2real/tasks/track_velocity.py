@@ -147,17 +147,18 @@ class TrackVelocity(Task):
         return (error < self._options.error) & (np.abs(turn_error) < self._options.turn_error)
 
     def start(self, u: Array) -> tuple[Array, Array, BaseState]:
-        """Return robots near home, facing anywhere."""
+        """Return robots near home, facing anywhere, whose lowest foot touches the ground."""
         n, noise = len(self._home), self._options.start_noise * (2.0 * u - 1.0)
         home, heading = BaseState.at_home(self._robot, len(u)), np.pi * u[:, -1:]
-        nothing = np.zeros_like(heading)
+        nothing, position = np.zeros_like(heading), self._home + noise[:, :n]
+        home.position[:, 2] += self._lowest(self._home[None]) - self._lowest(position)
         base = BaseState(
             position=home.position,
             orientation=np.hstack([np.cos(heading), nothing, nothing, np.sin(heading)]),
             linear_velocity=noise[:, 2 * n : 2 * n + 3],
             angular_velocity=noise[:, 2 * n + 3 : 2 * n + 6],
         )
-        return self._home + noise[:, :n], noise[:, n : 2 * n], base
+        return position, noise[:, n : 2 * n], base
 
     def estimate_base(self, measured: Measured) -> BaseState | None:
         """Return the base with the velocity that its standing feet tell: leg odometry.
@@ -202,6 +203,10 @@ class TrackVelocity(Task):
         height = _heights(foot, base.orientation)
         lacking = self._options.clearance - (height - height.min(axis=1, keepdims=True))
         return (np.square(lacking) * speed).sum(axis=1)
+
+    def _lowest(self, position: Array) -> Array:
+        """Return the lowest foot's height in the base's frame (n,)."""
+        return self._kinematics.feet(position)[:, :, 2].min(axis=1)
 
     def _feet(self, position: Array, velocity: Array, turning: Array) -> tuple[Array, Array]:
         """Return where the feet are and how they move, seen from a base that only turns.

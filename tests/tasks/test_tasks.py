@@ -282,3 +282,12 @@ def test_run_with_a_floating_base_counts_speed_along_the_worlds_x():
     base.position[1, 2] = 0.1
     fallen = task.terminated(State(q, 0 * q, 0 * q, 0 * q, 0 * q, np.zeros((2, 0)), base))
     assert fallen.tolist() == [False, True]
+
+
+def test_a_walking_robot_starts_with_its_lowest_foot_where_it_is_at_home():
+    robot, task = task_of("quadruped")
+    position, _, base = task.start(np.random.default_rng(0).uniform(size=(50, task.nstart)))
+    home = np.array([[joint.home for joint in robot.joints.values()]])
+    lowest = task._kinematics.feet(position)[:, :, 2].min(axis=1) + base.position[:, 2]
+    expected = task._kinematics.feet(home)[0, :, 2].min() + robot.base.height
+    np.testing.assert_allclose(lowest, expected, atol=1e-12)
