@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from sim2real.errors import RobotError
 from sim2real.robot import Robot
-from sim2real.rotation import rotate, rotate_back
 from sim2real.sim.base import BaseState
+from sim2real.sim.bullet.base import from_inertial, to_inertial
 from sim2real.sim.bullet.contacts import Contacts
 from sim2real.sim.bullet.drives import Drives
 from sim2real.sim.bullet.support import check_links, check_supported
-from sim2real.sim.bullet.tree import Link, Tree, scalar_joints
-from sim2real.sim.bullet.world import Pose, World
+from sim2real.sim.bullet.tree import Tree, scalar_joints
+from sim2real.sim.bullet.world import World
 from sim2real.sim.model import compile_model, substeps
 from sim2real.sim.sensors import Sensors
 from sim2real.sim.simulator import Array, Ids, Simulator
@@ -154,7 +154,7 @@ class BulletSimulator(Simulator):
 
     def _restart(self, sim: int) -> None:
         base, link = self._base, self._trees[sim].base
-        pose = None if base is None or link is None else _to_inertial(base, sim, link)
+        pose = None if base is None or link is None else to_inertial(base, sim, link)
         position, velocity = self._state[sim].T
         self._worlds[sim].restart(position, velocity, pose)
 
@@ -168,7 +168,7 @@ class BulletSimulator(Simulator):
             return
         for sim, (world, tree) in enumerate(zip(self._worlds, self._trees, strict=True)):
             assert tree.base is not None  # the robot has one
-            self._put_base(np.array([sim], np.int32), _from_inertial(world.base(), tree.base))
+            self._put_base(np.array([sim], np.int32), from_inertial(world.base(), tree.base))
 
     def _give_up(self, lost: NDArray[np.bool_]) -> None:
         """Start simulations that blew up anew, as MuJoCo does; they wait for the next step."""
@@ -207,37 +207,6 @@ class BulletSimulator(Simulator):
         mujoco.mju_mulQuat(quaternion, rotation, turn)
         mujoco.mju_quat2Mat(matrix, quaternion)
         return origin + place, matrix.reshape(3, 3)
-
-
-def _to_inertial(base: BaseState, sim: int, link: Link) -> Pose:
-    """Return where the base's inertial frame is, and how fast."""
-    assert link.centre is not None  # it carries the mass
-    assert link.frame is not None
-    turn = base.orientation[sim]
-    centre = rotate(turn[None], link.centre[None])[0]
-    angular = rotate(turn[None], base.angular_velocity[sim][None])[0]
-    frame = np.empty(4)
-    mujoco.mju_mulQuat(frame, turn, link.frame)
-    arm: Array = np.cross(angular, centre)
-    return base.position[sim] + centre, frame, base.linear_velocity[sim] + arm, angular
-
-
-def _from_inertial(pose: Pose, link: Link) -> BaseState:
-    """Return the base (1, ...) whose inertial frame is there."""
-    assert link.centre is not None  # it carries the mass
-    assert link.frame is not None
-    place, frame, linear, angular = pose
-    turn, back = np.empty(4), np.empty(4)
-    mujoco.mju_negQuat(back, link.frame)
-    mujoco.mju_mulQuat(turn, frame, back)
-    centre = rotate(turn[None], link.centre[None])[0]
-    arm = np.cross(angular, centre)
-    return BaseState(
-        position=(place - centre)[None],
-        orientation=turn[None],
-        linear_velocity=np.subtract(linear, arm)[None],
-        angular_velocity=rotate_back(turn[None], angular[None]),
-    )
 
 
 def _sound(state: Array) -> NDArray[np.bool_]:

@@ -14,6 +14,7 @@ from typing import Any, final
 import mujoco
 import numpy as np
 
+from sim2real.sim.bullet.base import Pose
 from sim2real.sim.bullet.contacts import Contacts, Friction, hull_points
 from sim2real.sim.bullet.loading import load_pybullet, silence
 from sim2real.sim.bullet.tree import Link, Tree, scalar_joints
@@ -22,9 +23,6 @@ from sim2real.sim.simulator import Array
 _LIMIT = mujoco.mjtDisableBit.mjDSBL_LIMIT.value | mujoco.mjtDisableBit.mjDSBL_CONSTRAINT.value
 _DRY = mujoco.mjtDisableBit.mjDSBL_FRICTIONLOSS.value | mujoco.mjtDisableBit.mjDSBL_CONSTRAINT.value
 _UNBOUNDED, _NO_INERTIA = 1e10, 1e-10
-
-Pose = tuple[Array, Array, Array, Array]
-"""Position (3,), quaternion w x y z (4,), velocity (3,), angular velocity (3,) in the world."""
 
 
 @final
