@@ -97,6 +97,7 @@ class Servos:
 
         `position` and `velocity` (n, njoint) are the joints'.
         """
-        q, dq = position[:, self.index], velocity[:, self.index]
+        # not position[:, index], whose rows lie apart: their sums would round by how many there are
+        q, dq = (np.take(values, self.index, axis=1) for values in (position, velocity))
         asked = np.where(self.kp > 0.0, self.kp * (command - q) - self.kd * dq, command)
         return np.clip(asked, -self.limit, self.limit)

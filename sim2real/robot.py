@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from sim2real import config
 from sim2real.errors import ConfigError, ParameterError, RobotError, known
+from sim2real.parameters.correlation import Correlation
 from sim2real.parameters.names import ParameterName
 from sim2real.parameters.ranges import Range
 
@@ -97,6 +98,11 @@ class Robot:
     """The sites that carry a walking robot."""
     randomize: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     """Dynamics parameter → how it differs between simulator and robots."""
+    correlate: tuple[Correlation, ...] = ()
+    """Groups of randomized parameters that are not drawn independently."""
+    impossible: Literal["error", "redraw", "clip"] = "error"
+    """What becomes of a draw that is not physically possible: a range that could give one is
+    refused, or such parameters are drawn again, or moved to where they are possible."""
     description: str = ""
     name: str = ""
     folder: Path = Path()
@@ -129,6 +135,21 @@ class Robot:
             for name, data in (every | exact).items()
         }
 
+    @property
+    def correlations(self) -> tuple[Correlation, ...]:
+        """The groups of `correlate`, with stars replaced; raises ParameterError."""
+        groups: list[Correlation] = []
+        for group in self.correlate:
+            if any("*" in name for name in group.parameters) and group.matrix is not None:
+                raise ParameterError("correlate: a matrix needs its parameters written out")
+            names = [each for name in group.parameters for each in self._all(name)]
+            groups.append(dataclasses.replace(group, parameters=tuple(names)))
+        _check_groups(groups, self.ranges)
+        return tuple(groups)
+
+    def _all(self, name: str) -> list[str]:
+        return self._matching(name) if "*" in name else [name]
+
     def _matching(self, pattern: str) -> list[str]:
         kind, _, attribute = pattern.partition(".*.")
         elements = {"joint": tuple(self.joints), "actuator": self.driven}
@@ -160,7 +181,8 @@ class Robot:
         robot = config.load(cls, path)
         robot = dataclasses.replace(robot, name=robot.name or folder.name, folder=folder.resolve())
         try:
-            _ = robot.ranges  # bad ones are refused here, not in the middle of a run
+            # bad ones are refused here, not in the middle of a run
+            _ = robot.correlations if robot.correlate else robot.ranges
         except ParameterError as error:
             raise ParameterError(f"{path}: randomize: {error}") from None
         if not robot.model.startswith("package:"):  # a robot's computer needs no simulator's files
@@ -172,6 +194,23 @@ class Robot:
         return dataclasses.replace(
             self, randomize={name: item.to_toml() for name, item in ranges.items()}
         )
+
+
+def _check_groups(groups: list[Correlation], ranges: Mapping[str, Range]) -> None:
+    seen: set[str] = set()
+    for group in groups:
+        for name in group.parameters:
+            if name not in ranges:
+                raise ParameterError(f"correlate: {name!r} is not randomized{known(name, ranges)}")
+            if name in seen:
+                raise ParameterError(f"correlate: {name!r} is named twice: give one group with all")
+            seen.add(name)
+        if len({ranges[name].when for name in group.parameters}) > 1:
+            raise ParameterError(
+                f"correlate: {', '.join(group.parameters)} are drawn at different times: give them"
+                " the same when or every"
+            )
+        group.root()  # refuses a coefficient that so many parameters cannot have
 
 
 def _file_of_package(location: str, robot: str) -> Path:

@@ -45,6 +45,7 @@ HOMES = {
     "stable_baselines3": {"envs", "training"},
     "torch": {"envs", "training", "export", "gap", "meta", "mpc"},
     "onnx": {"export"},
+    "pyarrow": {"training"},
     "matplotlib": {"evaluation", "calibration"},
 }
 

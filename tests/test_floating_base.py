@@ -40,7 +40,7 @@ class RobotsTime(Clock):
     """Time passes when somebody sleeps, and the robot moves meanwhile."""
 
     def __init__(self, simulator, side):
-        self.simulator, self.side, self.time, self.turns = simulator, side, 1_000_000_000, 0
+        self.simulator, self.side, self.time = simulator, side, 1_000_000_000
 
     def now(self):
         return self.time
@@ -55,8 +55,7 @@ class RobotsTime(Clock):
 
     def sleep_until(self, deadline):
         while self.time < deadline:
-            virtual_robot._advance(self.simulator, self.side, self.time, self.turns, seed=0)
-            self.turns += 1
+            virtual_robot._advance(self.simulator, self.side, self.time)
             self.time += round(1e9 / HZ)
 
 
@@ -132,7 +131,7 @@ def test_the_recording_holds_what_the_controller_saw(driven, quadruped, controll
 
 def test_a_controller_answers_its_imu(quadruped, controller_file):
     controller, (row, goal) = Controller.load(controller_file, quadruped), (0, np.zeros(3))
-    level = RobotVectorEnv(quadruped, 1, randomized=False).sim.truth.of(row)
+    level = RobotVectorEnv(quadruped, 1, randomized=False).sim.measure().of(row)
     level = dataclasses.replace(level, orientation=np.array([1.0, 0.0, 0.0, 0.0]))
     for change in (
         {"orientation": np.array([0.96, 0.28, 0.0, 0.0])},

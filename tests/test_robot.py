@@ -102,3 +102,45 @@ def test_the_hash_changes_with_what_a_controller_relies_on_and_only_then():
     pendulum = shipped.find_robot("pendulum")
     assert robot_hash(pendulum) == robot_hash(dataclasses.replace(pendulum, description="other"))
     assert robot_hash(pendulum) != robot_hash(dataclasses.replace(pendulum, control_hz=50))
+
+
+TWO = """[randomize]
+"body.arm.mass" = { scale = [0.5, 2] }
+"joint.pivot.damping" = { set = [0, 1] }
+"""
+
+
+def with_groups(tmp_path, groups, ranges=TWO):
+    """Return the robot with `[[correlate]]` tables, one each of `groups`."""
+    return robot(tmp_path, GOOD + ranges + "".join(f"[[correlate]]\n{text}\n" for text in groups))
+
+
+def test_a_group_of_correlated_parameters_may_have_stars(tmp_path):
+    both = with_groups(
+        tmp_path, ['parameters = ["joint.*.damping", "body.arm.mass"]\ncoefficient = 0.8']
+    )
+    (group,) = both.correlations
+    assert group.parameters == ("joint.pivot.damping", "body.arm.mass")
+    assert both.impossible == "error"
+
+
+@pytest.mark.parametrize(
+    ("groups", "says"),
+    [
+        (['parameters = ["body.arm.mas"]\ncoefficient = 0.5'], "did you mean 'body.arm.mass'"),
+        (['parameters = ["body.arm.mass"]\ncoefficient = 0.5'] * 2, "named twice"),
+        (['parameters = ["body.arm.mass"]'], "either a coefficient or a matrix"),
+        (['parameters = ["joint.*.damping"]\nmatrix = [[1.0]]'], "written out"),
+    ],
+)
+def test_a_group_that_cannot_be_is_refused(tmp_path, groups, says):
+    with pytest.raises(Sim2RealError) as caught:
+        with_groups(tmp_path, groups)
+    assert says in str(caught.value)
+
+
+def test_parameters_drawn_at_different_times_cannot_be_correlated(tmp_path):
+    ranges = TWO.replace("set = [0, 1]", 'set = [0, 1], when = "step"')
+    groups = ['parameters = ["body.arm.mass", "joint.pivot.damping"]\ncoefficient = 0.5']
+    with pytest.raises(ParameterError, match="different times"):
+        with_groups(tmp_path, groups, ranges)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from sim2real import config
 from sim2real.calibration.units import UNITS
-from sim2real.errors import ConfigError, known
+from sim2real.errors import ConfigError, ParameterError, known
 from sim2real.parameters.names import ParameterName
 from sim2real.parameters.ranges import Range
 
@@ -156,7 +156,13 @@ class Recipe:
     @property
     def priors(self) -> dict[str, Range]:
         """The priors, parsed; raises ParameterError."""
-        return {name: Range.parse(item.prior, name) for name, item in self.parameters.items()}
+        priors = {name: Range.parse(item.prior, name) for name, item in self.parameters.items()}
+        for name, prior in priors.items():
+            if prior.when != "episode" or prior.curriculum is not None:
+                raise ParameterError(
+                    f"{name}: a prior is of a constant: it has no when, every or curriculum"
+                )
+        return priors
 
     @classmethod
     def load(cls, folder: Path) -> "Recipe":

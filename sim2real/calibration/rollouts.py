@@ -76,7 +76,7 @@ class Rollouts:
         sim = self._sim(m * n)
         ids = np.arange(m * n, dtype=np.int32)
         self._parameters.write(sim, ids, np.repeat(values, n, axis=0))
-        bias = sim.sensors.position_bias
+        bias = sim.effects.sensors["position"].parameters.value("bias")
         position = (windows.position + offset[..., :njoint]).reshape(m * n, njoint) - bias
         velocity = (windows.velocity + offset[..., njoint:]).reshape(m * n, njoint)
         command = np.tile(windows.command, (m, 1, 1))

@@ -95,9 +95,16 @@ def _simulator(robot: RobotDescription, engine: str) -> Simulator:
 
 def _plant(simulator: Simulator, chosen: Robot) -> dict[str, float]:
     """Write the true parameters to the simulator; return them."""
-    ranges = {} if chosen.nominal else simulator.robot.ranges
+    robot = simulator.robot
     posterior = None if chosen.posterior is None else Posterior.load(chosen.posterior)
-    randomizer = Randomizer(simulator, ranges, posterior, seed=chosen.seed)
+    randomizer = Randomizer(
+        simulator,
+        {} if chosen.nominal else robot.ranges,
+        posterior,
+        seed=chosen.seed,
+        correlations=() if chosen.nominal else robot.correlations,
+        impossible=robot.impossible,
+    )
     values, _ = randomizer.draw(_ALONE, _ALONE.astype(np.int64))
     if posterior is not None:
         values[:, -len(posterior.names) :] = posterior.mean

@@ -106,10 +106,8 @@ def _kind(name: str) -> str:
     return f"{parsed.kind}.{parsed.attribute}"
 
 
-def _range(data: Mapping[str, Any]) -> str:
-    """Return `{ set = { log_uniform = [1, 2] } }` as 'set log_uniform [1, 2]'."""
-    words = []
-    while isinstance(data, Mapping) and data:
-        ((word, data),) = data.items()
-        words.append(word)
-    return " ".join([*words, str(data)]) if words else ""
+def _range(data: Any) -> str:
+    """Return `{ set = { normal = [1, 2] }, every = 0.5 }` as 'set normal [1, 2], every 0.5'."""
+    if not isinstance(data, Mapping):
+        return str(data)
+    return ", ".join(f"{word} {_range(value)}" for word, value in data.items())

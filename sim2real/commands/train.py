@@ -63,6 +63,11 @@ def main(arguments: Sequence[str]) -> None:
             bar.update(task, completed=min(steps, job.budget), note=note, refresh=True)
 
         result = train(job, folder, resume=chosen.resume, on_progress=show)
+    if result.diverged:
+        notes.print(
+            f"{result.diverged} simulations diverged and were started anew, without being learned"
+            " from: narrower ranges or a higher physics_hz may help"
+        )
     if not result.finished:
         notes.print(f"stopped; continue with: sim2real train {folder} --resume")
     if chosen.json:

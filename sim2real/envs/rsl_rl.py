@@ -35,13 +35,15 @@ class RslRlEnv(VecEnv):
 
         `extras["truncated"]` (n,) tells the episodes that only ran out of time; if there are any,
         `extras["final_observations"]` holds the observations before the restart: the value of such
-        an episode is that of its last state, not of the next episode's first.
+        an episode is that of its last state, not of the next episode's first. If simulations
+        diverged, `extras["diverged"]` (n,) tells which: what they did is nothing to learn from.
         """
         observation, reward, terminated, truncated, infos = self.env.step(actions.numpy())
         extras = {"truncated": torch.from_numpy(truncated), "infos": infos}
         if truncated.any():
             final = torch.from_numpy(infos["final_privileged"])
             extras["final_observations"] = self._groups(infos["final_obs"], final)
+            extras["diverged"] = torch.from_numpy(infos["diverged"])
         self.observations = self._groups(observation, self._privileged())
         done = torch.from_numpy((terminated | truncated).astype("int64"))
         return self.observations, torch.from_numpy(reward.astype("float32")), done, extras

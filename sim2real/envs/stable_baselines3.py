@@ -39,6 +39,7 @@ class StableBaselines3Env(VecEnv):
                 "terminal_observation": infos["final_obs"][i],
                 "TimeLimit.truncated": bool(truncated[i]),
                 "success": bool(infos["success"][i]),
+                "diverged": bool(infos["diverged"][i]),
             }
         return observation, reward.astype(np.float32), done, rows
 

@@ -1,5 +1,7 @@
 """A robot's task in n randomized simulations, as a gymnasium VectorEnv."""
 
+import fnmatch
+from collections.abc import Callable, Sequence
 from typing import Any, final
 
 import gymnasium
@@ -9,8 +11,11 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from sim2real.control import ActionMap, resting_command
+from sim2real.envs.episodes import Episodes
+from sim2real.errors import ParameterError, known
 from sim2real.parameters import randomness
 from sim2real.parameters.posterior import Posterior
+from sim2real.randomization.draws import Instant
 from sim2real.randomization.engine import Randomizer
 from sim2real.robot import Robot
 from sim2real.rotation import rotate_back
@@ -22,17 +27,23 @@ from sim2real.tasks import State, make_task
 Array = NDArray[np.float64]
 Step = tuple[NDArray[np.float32], Array, NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]
 
+_BASE = ("base.height", "base.velocity[0]", "base.velocity[1]", "base.velocity[2]")
+
 
 @final
 class RobotVectorEnv(VectorEnv):
     """`num_envs` randomized simulations of a robot at its task.
 
     Every episode is drawn anew: dynamics, sensors, start and goal are functions of
-    (seed, environment, episode). An episode that ends restarts within the same step: the returned
-    observation is the new episode's first, `infos["final_obs"]` holds the old one's last.
+    (seed, environment, episode), and so is what varies within it. An episode that ends restarts
+    within the same step: the returned observation is the new episode's first,
+    `infos["final_obs"]` holds the old one's last.
+
+    A simulation that diverges is truncated without a reward, at the last observation before it
+    did; `infos["diverged"]` tells of it, and `diverged` counts.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what worlds are drawn from
         self,
         robot: Robot,
         num_envs: int,
@@ -40,7 +51,10 @@ class RobotVectorEnv(VectorEnv):
         seed: int = 0,
         nthread: int = 1,
         posterior: Posterior | None = None,
+        posterior_share: float = 1.0,
         randomized: bool = True,
+        privileged: Sequence[str] | None = None,
+        environments: Sequence[int] | None = None,
         simulator: Simulator | None = None,
     ):
         """Make the environment.
@@ -51,14 +65,22 @@ class RobotVectorEnv(VectorEnv):
             seed: key of everything random.
             nthread: threads of the simulator.
             posterior: calibrated parameters, drawn instead of the robot's ranges for them.
+            posterior_share: share of the worlds that are drawn from the posterior.
             randomized: False for the nominal robot.
+            privileged: names or patterns (`joint.*.damping`) of the drawn parameters that
+                `privileged` shows; by default all.
+            environments: their numbers, which key what they draw; by default from 0 on.
             simulator: another engine with `num_envs` simulations; MuJoCo by default.
         """
         self.robot, self.num_envs = robot, num_envs
         self.sim = simulator or MujocoSimulator(robot, num_envs, nthread=nthread)
         self.task = make_task(robot, Kinematics(robot, self.sim.model))
         self._ranges = robot.ranges if randomized else {}
+        self._correlations = robot.correlations if randomized else ()
         self._posterior = posterior if randomized else None
+        self._posterior_share = posterior_share
+        self.environments = np.arange(num_envs) if environments is None else np.array(environments)
+        self.progress = 1.0
         self._action_map = ActionMap.of(robot)
         self._resting = resting_command(robot)
         self._driven = [list(robot.joints).index(name) for name in robot.driven]
@@ -68,72 +90,120 @@ class RobotVectorEnv(VectorEnv):
         self._make_spaces()
         self._make_state()
         self._everyone = np.arange(num_envs, dtype=np.int32)
+        self._exposed = _columns(self.randomizer.names, privileged)
+        self.listeners: list[Callable[[Episodes], None]] = []
 
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Start every environment: episode 0 of `seed`, or the next episode without one."""
+        """Start every environment: episode 0 of `seed`, or the next episode without one.
+
+        `options={"episode": e}` starts episode e instead.
+        """
         if seed is not None:
             self._seed_everything(int(seed[0] or 0) if isinstance(seed, list) else seed)
             self.episode[:] = -1
+        if options and "episode" in options:
+            self.episode[:] = options["episode"] - 1
         self._start(self._everyone)
-        return self._observe(), {}
+        return self._remember(self._observe()), {}
 
     def step(self, actions: NDArray[Any]) -> Step:  # type: ignore[override]
         """Advance every environment by one control step."""
         state = self._advance(actions)
         reward = self.task.reward(state)
         terminated = self.task.terminated(state)
-        if self.sim.diverged.any():  # no reward of such a step can be trusted
-            reward = np.where(self.sim.diverged, 0.0, reward)
-            terminated = terminated | self.sim.diverged
+        diverged = self.sim.diverged
+        if diverged.any():  # neither the reward nor the end of such a step can be trusted
+            reward = np.where(diverged, 0.0, reward)
+            terminated = terminated & ~diverged
+        self.returns += reward
         self._note_success(state)
-        truncated = (self.steps >= self.max_steps) & ~terminated
+        truncated = (self.steps >= self.max_steps) & ~terminated | diverged
         done = terminated | truncated
+        if self.randomizer.varies:
+            self._vary(np.flatnonzero(~done).astype(np.int32))
         observation = self._observe()
         if not done.any():
-            return observation, reward, terminated, truncated, {}
+            return self._remember(observation), reward, terminated, truncated, {}
+        if diverged.any():
+            observation = np.where(diverged[:, None], self._last, observation)
         first, infos = self._finish(done, observation)
-        return first, reward, terminated, truncated, infos
+        return self._remember(first), reward, terminated, truncated, infos
+
+    def set_progress(self, progress: float) -> None:
+        """Say how much of the training is over, in [0, 1]: curricula follow, episode by episode."""
+        if not 0.0 <= progress <= 1.0:
+            raise ParameterError(f"progress = {progress} must be in [0, 1]")
+        self.progress = float(progress)
 
     @property
     def privileged(self) -> NDArray[np.float32]:
-        """What only a critic may see: each world's parameters, normalized, (n, p).
+        """What only a critic may see: each world's parameters, normalized, (n, nprivileged).
 
         And of a floating base what no sensor tells: its height and its velocity in its own frame.
         """
-        base = self.sim.base
+        parameters, base = self._normalized[:, self._exposed], self.sim.base
         if base is None:
-            return self._normalized.astype(np.float32)
+            return parameters.astype(np.float32)
         velocity = rotate_back(base.orientation, base.linear_velocity)
-        parts = [self._normalized, base.position[:, 2:], velocity]
+        parts = [parameters, base.position[:, 2:], velocity]
         return np.concatenate(parts, axis=1, dtype=np.float32)
+
+    @property
+    def privileged_names(self) -> tuple[str, ...]:
+        """What `privileged` shows, in the order of its columns."""
+        base = () if self.sim.base is None else _BASE
+        return (*(self.randomizer.names[column] for column in self._exposed), *base)
+
+    @property
+    def values(self) -> Array:
+        """The parameters of each world as they are now (n, p), in the randomizer's order."""
+        return self._values.copy()
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that is needed to continue exactly from here."""
         return {
             "seed": self.seed,
+            "progress": self.progress,
+            "diverged": self.diverged,
+            "mended": self.randomizer.mender.count,
             "simulation": self.sim.fields.state.copy(),
+            "effects": self.sim.effects.state_dict(),
             **{name: getattr(self, name).copy() for name in self._state_names},
         }
 
     def load_state_dict(self, data: dict[str, Any]) -> None:
         """Continue from what `state_dict` returned."""
         self._seed_everything(data["seed"])
-        values, _ = self.randomizer.draw(self._everyone, data["episode"])
-        self.randomizer.apply(self._everyone, values)
+        self.progress, self.diverged = data["progress"], data["diverged"]
+        self.randomizer.mender.count = data["mended"]
+        self.randomizer.apply(self._everyone, data["_values"])
         self._start_physics(self._everyone, data["episode"])
-        for name in self._state_names:  # after the start, which sets the command of its own
+        for name in self._state_names:  # after the start, which sends a command of its own
             getattr(self, name)[...] = data[name]
         self.sim.fields.state[...] = data["simulation"]
         self.sim.fields.forward()  # tips and the like follow; so would the solver's warm start
         self.sim.fields.state[...] = data["simulation"]
+        self.sim.effects.load_state_dict(data["effects"])
 
-    _state_names = ("episode", "steps", "command", "goal", "success_steps", "_normalized")
+    _state_names = (
+        *("episode", "steps", "command", "goal", "success_steps", "returns"),
+        *("_values", "_normalized", "_progress", "_last"),
+    )
 
     def _seed_everything(self, seed: int) -> None:
-        self.seed = seed
-        self.randomizer = Randomizer(self.sim, self._ranges, self._posterior, seed=seed)
+        self.seed = self.sim.effects.clock.seed = seed
+        self.sim.effects.clock.environment[...] = self.environments
+        self.randomizer = Randomizer(
+            self.sim,
+            self._ranges,
+            self._posterior,
+            seed=seed,
+            correlations=self._correlations,
+            posterior_share=self._posterior_share,
+            impossible=self.robot.impossible,
+        )
 
     def _make_spaces(self) -> None:
         limit = np.full(self.task.nobs, np.inf, np.float32)
@@ -151,27 +221,48 @@ class RobotVectorEnv(VectorEnv):
         self.command = np.tile(self._resting, (n, 1))
         self.goal = np.zeros((n, self.task.ngoal))
         self.success_steps = np.zeros(n, np.int64)
-        self._normalized = np.zeros((n, len(self.randomizer.names)))
+        self.returns = np.zeros(n)
+        self.diverged = 0
+        """How many episodes ended because their simulation diverged."""
+        self._values = np.zeros((n, len(self.randomizer.names)))
+        self._normalized = np.zeros_like(self._values)
+        self._progress = np.ones(n)
+        self._last = np.zeros((n, self.task.nobs), np.float32)
 
     def _start(self, ids: NDArray[np.int32]) -> None:
         self.episode[ids] += 1
         self.steps[ids] = 0
         self.success_steps[ids] = 0
-        episode = self.episode[ids]
-        values, self._normalized[ids] = self.randomizer.draw(ids, episode)
+        self.returns[ids] = 0.0
+        self._progress[ids] = self.progress
+        episode, who = self.episode[ids], self.environments[ids]
+        values, self._normalized[ids] = self.randomizer.draw(who, episode, self._progress[ids])
+        self._values[ids] = values
         self.randomizer.apply(ids, values)
         self._start_physics(ids, episode)
         if self.task.ngoal:
-            u = randomness.uniform(self.seed, "goal", ids, episode, size=self.task.ngoal_uniforms)
+            u = randomness.uniform(self.seed, "goal", who, episode, size=self.task.ngoal_uniforms)
             self.goal[ids] = self.task.draw_goal(u)
 
     def _start_physics(self, ids: NDArray[np.int32], episode: NDArray[np.int64]) -> None:
-        u = randomness.uniform(self.seed, "start", ids, episode, size=self.task.nstart)
+        who = self.environments[ids]
+        u = randomness.uniform(self.seed, "start", who, episode, size=self.task.nstart)
         position, velocity, base = self.task.start(u)
         # a servo holds the pose it starts from
         command = np.where(self._is_servo, position[:, self._driven], self._resting)
         self.command[ids] = command
+        self.sim.effects.clock.episode[ids] = episode
         self.sim.reset(ids, position, velocity, command, base)
+
+    def _vary(self, ids: NDArray[np.int32]) -> None:
+        """Draw anew what varies within the episodes of `ids` (n,)."""
+        now = Instant(self.environments, self.episode, self.steps, self._progress).of(ids)
+        self.randomizer.vary(ids, now, (self._values, self._normalized))
+
+    def _remember(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Keep what is returned: an episode that diverges in the next step ends with it."""
+        self._last[...] = observation
+        return observation
 
     def _advance(self, actions: NDArray[Any]) -> State:
         action = np.clip(actions, -1.0, 1.0)
@@ -195,12 +286,7 @@ class RobotVectorEnv(VectorEnv):
     def _observe(self, ids: NDArray[np.int32] | None = None) -> NDArray[np.float32]:
         """Return what the policies of `ids`, by default all, see now, (n, nobs)."""
         rows: Any = slice(None) if ids is None else ids
-        sensors = self.sim.sensors if ids is None else self.sim.sensors.of(ids)
-        z = np.zeros((1, 2 * len(self.robot.joints)))
-        if sensors.noisy:  # else drawing would take time and change nothing
-            counters = (self._everyone[rows], self.episode[rows], self.steps[rows])
-            z = randomness.normal(self.seed, "noise", *counters, size=z.shape[1])
-        measured = sensors.measure(self.sim.truth if ids is None else self.sim.truth.of(ids), z)
+        measured = self.sim.measure(rows)
         observation = self.task.observe(measured, self.command[rows], self.goal[rows])
         return observation.astype(np.float32)
 
@@ -218,14 +304,54 @@ class RobotVectorEnv(VectorEnv):
         """
         ids = np.flatnonzero(done).astype(np.int32)
         hold = min(round(self.task.options.hold_seconds * self.robot.control_hz), self.max_steps)
+        diverged = done & self.sim.diverged  # a copy: restarting clears it
+        self.diverged += int(diverged.sum())
         infos = {
             "final_obs": last,
             "final_privileged": self.privileged,
             "_final_obs": done,
-            "success": done & (self.success_steps >= hold),
+            "success": done & (self.success_steps >= hold) & ~diverged,
             "episode_steps": np.where(done, self.steps, 0),
+            "diverged": diverged,
         }
+        self._tell(ids, infos)
         self._start(ids)
         first = last.copy()
         first[ids] = self._observe(ids)
         return first, infos
+
+    def _tell(self, ids: NDArray[np.int32], infos: dict[str, Any]) -> None:
+        """Tell the listeners of the episodes that ended in `ids` (n,)."""
+        if not self.listeners:
+            return
+        episodes = Episodes(
+            seed=self.seed,
+            environment=self.environments[ids],
+            episode=self.episode[ids],
+            progress=self._progress[ids],
+            values=self._values[ids],
+            returns=self.returns[ids],
+            steps=self.steps[ids],
+            success=infos["success"][ids],
+            diverged=infos["diverged"][ids],
+        )
+        for listener in self.listeners:
+            listener(episodes)
+
+
+def _columns(names: Sequence[str], chosen: Sequence[str] | None) -> list[int]:
+    """Return which of `names` are `chosen`, by name or pattern; raises ParameterError."""
+    if chosen is None:
+        return list(range(len(names)))
+    for pattern in chosen:
+        if not fnmatch.filter(names, _literal(pattern)):
+            raise ParameterError(
+                f"privileged: {pattern!r} is not randomized{known(pattern, names)}"
+            )
+    found = {name for pattern in chosen for name in fnmatch.filter(names, _literal(pattern))}
+    return [i for i, name in enumerate(names) if name in found]
+
+
+def _literal(pattern: str) -> str:
+    """Return a pattern in which only stars are special: names have brackets."""
+    return pattern.replace("[", "[[]")

@@ -135,22 +135,33 @@ def _value(values: dict[str, float], total: str, share: str) -> str:
 
 
 def _parameter_table(results: Results) -> str:
+    parameters = parameter_rows(results)
+    has_truth = any(row["planted"] is not None for row in parameters)
     rows, reasons = [], []
-    for row in parameter_rows(results):
-        interval = f"{row['low']:.4g} to {row['high']:.4g}"
-        planted = "" if row["planted"] is None else f"{row['planted']:.4g}"
-        covered = {None: "", True: "<span class='yes'>inside</span>",
-                   False: "<span class='no'>outside</span>"}[row["covered"]]  # fmt: skip
+    for row in parameters:
         verdict, _, reason = row["verdict"].partition(": ")
-        cells = [f"{row['estimate']:.4g}", interval, planted, covered, html.escape(verdict)]
         if reason:
             reasons.append(f"<code>{html.escape(row['name'])}</code>: {html.escape(reason)}.")
-        rows.append(
-            f"<tr><td><code>{html.escape(row['name'])}</code></td>"
-            + "".join(f"<td>{cell}</td>" for cell in cells)
-            + "</tr>"
-        )
-    head = ("parameter", "estimate", "95 % interval", "planted", "", "verdict")
+        cells = [
+            f"<code>{html.escape(row['name'])}</code>",
+            f"{row['estimate']:.4g}",
+            f"{row['low']:.4g} to {row['high']:.4g}",
+            *(_truth(row) if has_truth else ()),
+            html.escape(verdict),
+        ]
+        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+    truth = ("planted", "") if has_truth else ()
+    head = ("parameter", "estimate", "95 % interval", *truth, "verdict")
     header = "".join(f"<th>{name}</th>" for name in head)
     table = f"<table><tr>{header}</tr>{''.join(rows)}</table>"
     return table + "".join(f"<p class='note'>{reason}</p>" for reason in reasons)
+
+
+def _truth(row: dict[str, Any]) -> tuple[str, str]:
+    """Return the planted value, and whether the interval holds it."""
+    if row["planted"] is None:
+        return "", ""
+    mark = (
+        "<span class='yes'>inside</span>" if row["covered"] else "<span class='no'>outside</span>"
+    )
+    return f"{row['planted']:.4g}", mark

@@ -1,21 +1,27 @@
 """The engine: draws a world for each (environment, episode) and writes it to the simulator."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from sim2real.errors import ParameterError
 from sim2real.parameters import randomness
+from sim2real.parameters.correlation import Correlation
 from sim2real.parameters.posterior import Posterior
 from sim2real.parameters.ranges import Range
+from sim2real.randomization.draws import Draws, Instant, draws_of
+from sim2real.randomization.mending import Impossible, Mender, check_ranges
 from sim2real.randomization.parameters import ParameterSet
 from sim2real.sim.simulator import Ids, Simulator
 
 Array = NDArray[np.float64]
+Worlds = tuple[Array, Array]
+"""Parameters (n, p) in SI units, and each on the scale of its own distribution."""
 
 
+@final
 class Randomizer:
     """Draws dynamics parameters from ranges, and from a posterior where one knows better.
 
@@ -30,54 +36,159 @@ class Randomizer:
         posterior: Posterior | None = None,
         *,
         seed: int,
+        correlations: Sequence[Correlation] = (),
+        posterior_share: float = 1.0,
+        impossible: Impossible = "error",
     ):
+        """Make an engine that writes to `sim`.
+
+        Args:
+            sim: the simulations.
+            ranges: parameter → how it varies.
+            posterior: drawn instead of the ranges of its parameters.
+            seed: key of all draws.
+            correlations: groups of `ranges` that are not independent.
+            posterior_share: share of the worlds that are drawn from the posterior; in the others
+                its parameters are drawn from their ranges, or nominal where they have none.
+            impossible: what becomes of a draw that is not physically possible; see `Robot`.
+        """
+        if not 0.0 <= posterior_share <= 1.0:
+            raise ParameterError(f"posterior_share = {posterior_share} must be in [0, 1]")
         self._sim, self._posterior, self.seed = sim, posterior, seed
-        joint_names = posterior.names if posterior else ()
-        self._ranges = {name: item for name, item in ranges.items() if name not in joint_names}
-        self.parameters = ParameterSet(
-            sim.model, tuple(sim.robot.joints), (*self._ranges, *joint_names)
-        )
-        self._keys = tuple(f"parameter:{name}" for name in self._ranges)
-        self._refuse_impossible_ranges()
+        self._share = posterior_share
+        known = posterior.names if posterior else ()
+        independent = [name for name in ranges if name not in known]
+        self.parameters = ParameterSet(sim.model, tuple(sim.robot.joints), (*independent, *known))
+        drawn = ranges if posterior_share < 1.0 else {name: ranges[name] for name in independent}
+        check_ranges(self.parameters, drawn, impossible)
+        nominal = dict(zip(self.names, self.parameters.nominal, strict=True))
+        self._draws = draws_of(drawn, nominal, correlations, sim.robot.control_hz)
+        self._within = [draws for draws in self._draws if draws.within_episode]
+        self._refuse_times_of(known)
+        self._known = slice(len(independent), None)
+        self._mean, self._std = self._moments_of_known()
+        self.mender = Mender(self.parameters, impossible, self._blocks())
+        """What is done about draws that are not possible, and how often it was."""
+        self._certain = self.mender.is_idle(drawn, posterior)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the `p` parameters, in the order of the columns."""
         return self.parameters.names
 
-    def draw(self, ids: NDArray[Any], episode: NDArray[np.int64]) -> tuple[Array, Array]:
-        """Return the worlds of environments `ids` (n,) in their episodes `episode` (n,).
+    @property
+    def varies(self) -> bool:
+        """Whether worlds change within an episode."""
+        return bool(self._within)
+
+    def draw(
+        self, ids: NDArray[Any], episode: NDArray[np.int64], progress: ArrayLike = 1.0
+    ) -> Worlds:
+        """Return the worlds of environments `ids` (n,) at the start of their episodes (n,).
+
+        `progress`, a number or (n,), is the share of the training that is over: what curricula
+        follow.
 
         Returns:
             values: the parameters (n, p), in SI units.
             normalized: the same, each on the scale of its own distribution, about [-1, 1].
         """
-        u = randomness.uniform_per_term(self.seed, self._keys, ids, episode)
-        values = np.empty((len(ids), len(self.names)))
-        normalized = np.empty_like(values)
-        normalized[:, : u.shape[1]] = 2.0 * u - 1.0
-        pairs = zip(self._ranges.values(), self.parameters.nominal, strict=False)
-        for column, (item, nominal) in enumerate(pairs):
-            values[:, column] = item.values(float(nominal), u[:, column])
-        if self._posterior is not None:
-            count = len(self._posterior.names)
-            z = randomness.normal(self.seed, "posterior", ids, episode, size=count)
-            values[:, u.shape[1] :] = self._posterior.draw(z)
-            normalized[:, u.shape[1] :] = z / 2.0
-        return values, normalized
+        steps, share = np.zeros(len(ids), np.int64), np.broadcast_to(progress, len(ids))
+        instant = Instant(ids, episode, steps, share)
+        nominal = np.broadcast_to(self.parameters.nominal, (len(ids), len(self.names)))
+
+        def sample(rows: Any, attempt: int) -> Worlds:
+            worlds = nominal[rows].copy(), np.zeros_like(nominal[rows])
+            self._fill(worlds, self._draws, instant.of(rows), attempt)
+            self._fill_known(worlds, instant.of(rows), attempt)
+            return worlds
+
+        worlds = sample(slice(None), 0)
+        if not self._certain:
+            self.mender.mend(worlds, nominal, sample)
+        return worlds
 
     def apply(self, ids: Ids, values: Array) -> None:
         """Write worlds (n, p) to the simulations `ids` (n,), before their reset."""
         if self.names:
             self.parameters.write(self._sim, ids, values)
 
-    def _refuse_impossible_ranges(self) -> None:
-        for (name, item), nominal, (low, high) in zip(
-            self._ranges.items(), self.parameters.nominal, self.parameters.bounds, strict=False
-        ):
-            smallest, largest = item.bounds(float(nominal))
-            if not (smallest >= low and largest <= high):
-                raise ParameterError(
-                    f"{name}: its range [{smallest:g}, {largest:g}] (nominal {nominal:g}) leaves"
-                    f" what is physically possible, [{low:g}, {high:g}]"
-                )
+    def vary(self, ids: Ids, instant: Instant, worlds: Worlds) -> None:
+        """Draw and write what is due in the middle of an episode; the states stay as they are.
+
+        Args:
+            ids: simulations (n,) to write to.
+            instant: the environments and episodes (n,) that they are in, and how far.
+            worlds: values and normalized values of all simulations (nsim, p), changed in place.
+        """
+        for draws in self._within:
+            due = np.flatnonzero(draws.due(instant.steps))
+            if len(due):
+                rows = ids[due]
+                self._vary(draws, instant.of(due), rows, worlds)
+                self.parameters.write(self._sim, rows, worlds[0][rows], draws.columns)
+                self._sim.update(rows)
+
+    def _vary(self, draws: Draws, instant: Instant, ids: Ids, worlds: Worlds) -> None:
+        before = worlds[0][ids], worlds[1][ids]
+
+        def sample(rows: Any, attempt: int) -> Worlds:
+            new = before[0][rows].copy(), before[1][rows].copy()
+            self._fill(new, [draws], instant.of(rows), attempt)
+            return new
+
+        new = sample(slice(None), 0)
+        if not self._certain:
+            self.mender.mend(new, before[0], sample)
+        worlds[0][ids], worlds[1][ids] = new
+
+    def _fill(
+        self, worlds: Worlds, chosen: Sequence[Draws], instant: Instant, attempt: int
+    ) -> None:
+        for draws in chosen:
+            drawn = draws.draw(self.seed, instant, attempt)
+            worlds[0][:, draws.columns], worlds[1][:, draws.columns] = drawn
+
+    def _fill_known(self, worlds: Worlds, instant: Instant, attempt: int) -> None:
+        """Draw the posterior's parameters in its share of the worlds."""
+        if self._posterior is None:
+            return
+        key = instant.environment, instant.episode
+        again = (np.full_like(key[0], attempt),) if attempt else ()
+        z = randomness.normal(self.seed, "posterior", *key, *again, size=self._posterior.ndraw)
+        u = randomness.uniform(self.seed, "posterior share", *key, size=1)
+        values, normalized = (array[:, self._known] for array in worlds)
+        values[...] = np.where(u < self._share, self._posterior.draw(z), values)
+        normalized[...] = (values - self._mean) / (2.0 * self._std)
+
+    def _moments_of_known(self) -> Worlds:
+        """Return mean and deviation of the posterior's parameters over all worlds, each (k,)."""
+        if self._posterior is None:
+            return np.zeros(0), np.zeros(0)
+        mean, variance = self.parameters.nominal.copy(), np.zeros(len(self.names))
+        for draws in self._draws:
+            mean[draws.columns], std = draws.table.moments()
+            variance[draws.columns] = std**2
+        share, known = self._share, np.asarray(self._posterior.mean)
+        mean, variance = mean[self._known], variance[self._known]
+        centre = share * known + (1.0 - share) * mean
+        spread = share * (self._posterior.std**2 + (known - centre) ** 2)
+        std = np.sqrt(spread + (1.0 - share) * (variance + (mean - centre) ** 2))
+        return centre, np.where(std > 0, std, 1.0)
+
+    def _blocks(self) -> list[list[int]]:
+        """Return the columns that are drawn together, and so drawn again together."""
+        blocks = [
+            [draws.columns[i] for i in group] for draws in self._draws for group in draws.groups
+        ]
+        return [*blocks, list(range(len(self.names)))[self._known]]
+
+    def _refuse_times_of(self, known: Sequence[str]) -> None:
+        for draws in self._within:
+            for column in draws.columns:
+                if self.names[column] in known:
+                    raise ParameterError(
+                        f"{self.names[column]}: the posterior has one value for an episode, and the"
+                        " range draws within it: leave out its when or every, or draw all worlds"
+                        " from the posterior"
+                    )

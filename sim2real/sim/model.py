@@ -12,6 +12,7 @@ import mujoco
 import numpy as np
 
 from sim2real.errors import RobotError, known
+from sim2real.parameters.names import ParameterName
 from sim2real.robot import Joint, Robot
 from sim2real.sim.base import base_addresses
 
@@ -122,10 +123,22 @@ def _add_actuator(
 
 
 def _longest_delay(robot: Robot) -> float:
-    delays = [item.bounds(0.0)[1] for name, item in robot.ranges.items() if name.endswith(".delay")]
-    if any(not math.isfinite(delay) for delay in delays):
-        raise RobotError(f"robot {robot.name!r}: a delay's distribution needs an upper bound")
-    return max(delays, default=0.0)
+    """Return the longest that a command can take: a delay, and how much it varies."""
+    return _largest(robot, "delay") + _largest(robot, "delay_jitter")
+
+
+def _largest(robot: Robot, attribute: str) -> float:
+    ranges = {ParameterName.parse(name): item for name, item in robot.ranges.items()}
+    largest = [
+        item.bounds(0.0)[1]
+        for name, item in ranges.items()
+        if (name.kind, name.attribute) == ("actuator", attribute)
+    ]
+    if any(not math.isfinite(value) for value in largest):
+        raise RobotError(
+            f"robot {robot.name!r}: the distribution of actuators' {attribute} needs an upper bound"
+        )
+    return max(largest, default=0.0)
 
 
 def _check_rates(robot: Robot, model: mujoco.MjModel) -> None:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from sim2real.errors import RobotError
 from sim2real.robot import Robot
 from sim2real.sim.base import BaseState, base_addresses
+from sim2real.sim.effects import Effects
 from sim2real.sim.model import compile_model, joint_addresses, substeps
-from sim2real.sim.sensors import Sensors
+from sim2real.sim.mujoco_effects import History, MujocoEffects
 from sim2real.sim.simulator import Array, Ids, Simulator
 
 _NONE, _VEL = mujoco.mjtStage.mjSTAGE_NONE.value, mujoco.mjtStage.mjSTAGE_VEL.value
@@ -37,16 +38,17 @@ class MujocoSimulator(Simulator):
         self.fields = mujoco.batch.Batch(_without_islands(self.model), nsim, nthread)
         self._initial = self.fields.state[0].copy()
         self._ctrl = self.fields.bind("ctrl")
-        self.sensors = Sensors.perfect(nsim, len(robot.joints))
+        self.effects = Effects(robot, nsim, self.model.nbody)
         self._substeps = substeps(robot, self.model)
         qpos, qvel = joint_addresses(robot, self.model)
         # views of the state where the joints are contiguous, which costs nothing in every step
         self._qpos, self._qvel = _slice_if_contiguous(qpos), _slice_if_contiguous(qvel)
         self._all_qpos, self._all_qvel = self.fields.bind("qpos"), self.fields.bind("qvel")
+        self._joint_dofs = qvel
         self._base = base_addresses(robot, self.model)
-        self._history = _History(self.model)
+        self._history = History(self.model)
+        self._hook = MujocoEffects(self.model, self.fields, self.effects)
         self._blowups = self.fields.warning[:, _BAD_STATE, 1]  # a live view of the counters
-        self._seen = self._blowups.copy()
         self._diverged = np.zeros(nsim, bool)
         self._tip = None if robot.tip is None else self.model.site(robot.tip).id
         self._stage = _NONE if self._tip is None else _VEL
@@ -100,11 +102,12 @@ class MujocoSimulator(Simulator):
         if self._base is not None:
             self._put_base(ids, base or BaseState.at_home(self.robot, len(ids)))
         self._ctrl[ids] = command
-        self._history.fill(self.fields, ids, command)
-        self._seen[ids] = self._blowups[ids]  # before forward: it counts an impossible start
+        self._history.fill(self.fields.bind("history"), ids, command)
+        self._blowups[ids] = 0  # before forward: it counts an impossible start
         self._diverged[ids] = False
         if self._stage != _NONE:
             self.fields.forward(ids, self._stage)
+        self.effects.reset(ids, self.truth, command)
 
     def _put_base(self, ids: Ids, base: BaseState) -> None:
         here = self.base
@@ -113,31 +116,24 @@ class MujocoSimulator(Simulator):
         here.linear_velocity[ids] = base.linear_velocity
         here.angular_velocity[ids] = base.angular_velocity
 
+    def update(self, ids: Ids) -> None:  # noqa: D102
+        pass  # every call of the batch takes its fields; delay buffers fill at any delay
+
     def step(self, command: Array) -> None:  # noqa: D102
-        self._ctrl[...] = command
-        self.fields.step(nstep=self._substeps, stage=self._stage)
-        # a blown-up simulation raises nothing: MuJoCo starts it anew and counts a warning
-        np.not_equal(self._blowups, self._seen).any(axis=1, out=self._diverged)
+        self._ctrl[...] = self.effects.commands.send(command, self.effects.clock)
+        if self.effects.within_step:
+            self._hook.step(self._substeps, self._advance, self._joint_dofs)
+        else:
+            self._advance(self._substeps, True)
+        # a blown-up simulation raises nothing: MuJoCo starts it anew, clears its warnings and then
+        # counts one: left alone, the counter would stand at 1 the second time, too
+        self._blowups.any(axis=1, out=self._diverged)
         if self._diverged.any():
-            self._seen[...] = self._blowups
+            self._blowups[self._diverged] = 0
+        self.effects.advance(self.truth)
 
-
-class _History:
-    """The delay buffers of the actuators: MuJoCo's reset leaves them at command 0."""
-
-    def __init__(self, model: mujoco.MjModel):
-        self._samples = [int(model.actuator_history[i, 0]) for i in range(model.nu)]
-        self._address = [int(model.actuator_historyadr[i]) for i in range(model.nu)]
-
-    def fill(self, batch: mujoco.batch.Batch, ids: Ids, command: Array) -> None:
-        """Write `command` (n, nu) as what each actuator was told before the start."""
-        history = batch.bind("history")
-        for actuator, (nsample, address) in enumerate(
-            zip(self._samples, self._address, strict=True)
-        ):
-            if nsample:  # layout: user slot, cursor, times, values
-                values = address + 2 + nsample
-                history[ids, values : values + nsample] = command[:, actuator, None]
+    def _advance(self, nstep: int, last: bool) -> None:
+        self.fields.step(nstep=nstep, stage=self._stage if last else _NONE)
 
 
 def _without_islands(model: mujoco.MjModel) -> mujoco.MjModel:

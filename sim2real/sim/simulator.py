@@ -1,6 +1,7 @@
 """The one seam between the package and a physics engine."""
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import mujoco
 import mujoco.batch
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from sim2real.robot import Robot
 from sim2real.signals import Measured
 from sim2real.sim.base import BaseState
-from sim2real.sim.sensors import Sensors
+from sim2real.sim.effects import Effects
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.int32]
@@ -26,18 +27,31 @@ class Simulator(ABC):
     robot: Robot
     model: mujoco.MjModel
     """The nominal model, compiled from the robot."""
-    sensors: Sensors
-    """Per-simulation sensor bias and noise: data for whoever measures; `position` is the truth."""
+    effects: Effects
+    """What is between the physics and the controller; `position` and `velocity` are the truth."""
     fields: mujoco.batch.Batch
     """Per-simulation model fields: write to `fields.expand(name)`, then `fields.set_const(ids)`.
 
-    An engine takes what was written for a simulation at that simulation's next `reset`.
+    An engine takes what was written for a simulation at that simulation's next `reset`, or when
+    `update` is called.
     """
 
     @property
     def nsim(self) -> int:
         """Number of simulations."""
         return self.fields.nsim
+
+    @property
+    def truth(self) -> dict[str, Array]:
+        """The true signals, each (nsim, size), that `effects.sensors` measures."""
+        truth = {"position": self.position, "velocity": self.velocity}
+        if (base := self.base) is not None:
+            truth |= {"orientation": base.orientation, "angular_velocity": base.angular_velocity}
+        return truth
+
+    def measure(self, rows: Any = slice(None)) -> Measured:
+        """Return what the sensors of simulations `rows` report now, each signal (n, size)."""
+        return Measured(**self.effects.sensors.measure(self.truth, self.effects.clock, rows))
 
     @property
     @abstractmethod
@@ -53,19 +67,6 @@ class Simulator(ABC):
     @abstractmethod
     def base(self) -> BaseState | None:
         """True state of the floating base, None without one; copy what must outlive a step."""
-
-    @property
-    def truth(self) -> Measured:
-        """What perfect sensors would report, (nsim, size)."""
-        base = self.base
-        if base is None:
-            return Measured(position=self.position, velocity=self.velocity)
-        return Measured(
-            position=self.position,
-            velocity=self.velocity,
-            orientation=base.orientation,
-            angular_velocity=base.angular_velocity,
-        )
 
     @property
     @abstractmethod
@@ -91,6 +92,10 @@ class Simulator(ABC):
         `command` (n, ncommand) is what was sent before the start: it fills the delays. `base` is
         where a floating base starts: at home, at rest, if not given.
         """
+
+    @abstractmethod
+    def update(self, ids: Ids) -> None:
+        """Take what was written to `fields` for simulations `ids` (n,); their states stay."""
 
     @abstractmethod
     def step(self, command: Array) -> None:

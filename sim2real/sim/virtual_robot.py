@@ -8,7 +8,6 @@ from sim2real.control import resting_command
 from sim2real.deploy.process import stop_on_signals
 from sim2real.deploy.udp_robot import UdpRobot
 from sim2real.errors import RobotError
-from sim2real.parameters.randomness import normal
 from sim2real.sim.simulator import Simulator
 
 _ALONE = np.zeros(1, np.int32)
@@ -33,7 +32,7 @@ def serve(
             side, which should be finer than the controller's.
         udp_robot: the open end of the link.
         seconds: how long [s of the simulation]; None: until stopped.
-        seed: of the sensors' noise.
+        seed: of the sensors' noise and all else that is random from step to step.
         realtime: whether to keep to the computer's clock, or to run as fast as possible.
 
     Raises:
@@ -42,11 +41,14 @@ def serve(
     if simulator.nsim != 1:
         raise RobotError(f"a virtual robot is one simulation, {simulator.nsim} are given")
     hz, start, step = simulator.robot.control_hz, time.monotonic_ns(), 0
+    clock = simulator.effects.clock
+    clock.seed, clock.episode[:] = seed, -1
+    clock.steps_per_sample = max(1, round(hz / udp_robot.robot.control_hz))
     _reset(simulator)
     with stop_on_signals() as stop:
         while not stop.requested and (seconds is None or step < seconds * hz):
             now = start + round(step * 1e9 / hz)
-            _advance(simulator, udp_robot, now, step, seed)
+            _advance(simulator, udp_robot, now)
             step += 1
             if realtime and not udp_robot.in_use:
                 time.sleep(_NAP)  # leaves the processor to others
@@ -55,9 +57,8 @@ def serve(
                 time.sleep(max(0.0, start * 1e-9 + step / hz - time.monotonic()))
 
 
-def _advance(simulator: Simulator, udp_robot: UdpRobot, now: int, step: int, seed: int) -> None:
-    z = normal(seed, "sensor", [step], size=2 * len(simulator.robot.joints))
-    measured = simulator.sensors.measure(simulator.truth, z)
+def _advance(simulator: Simulator, udp_robot: UdpRobot, now: int) -> None:
+    measured = simulator.measure()
     command = udp_robot.exchange(now, measured.of(0))
     if udp_robot.reset_requested:
         _reset(simulator)
@@ -69,7 +70,8 @@ def _advance(simulator: Simulator, udp_robot: UdpRobot, now: int, step: int, see
 
 
 def _reset(simulator: Simulator) -> None:
-    """Put the robot at its home, at rest."""
+    """Put the robot at its home, at rest: its next episode."""
+    simulator.effects.clock.episode += 1
     home = np.array([[joint.home for joint in simulator.robot.joints.values()]])
     command = resting_command(simulator.robot)[None]
     simulator.reset(_ALONE, home, np.zeros_like(home), command)

@@ -122,7 +122,7 @@ class TrackVelocity(Task):
         turned = np.exp(-np.square(turn_error) / options.sigma)
         torque = self._servos.torque(state.command, state.position, state.velocity)
         change = (state.command - state.last_command) / self._map.scale
-        pose = (state.position - self._home)[:, self._driven] / self._map.scale
+        pose = np.take(state.position - self._home, self._servos.index, axis=1) / self._map.scale
         penalty = (
             options.bounce_weight * np.square(velocity[:, 2])
             + options.wobble_weight * np.square(base.angular_velocity[:, :2]).sum(axis=1)

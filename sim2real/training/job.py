@@ -18,7 +18,9 @@ class PPOSettings:
     hidden: tuple[int, ...] = (64, 64)
     activation: Literal["elu", "relu", "tanh"] = "elu"
     init_std: float = 0.6
-    """Standard deviation of the actions at the start."""
+    """Standard deviation of the actions at the start ..."""
+    min_std: float = 0.02
+    """... and at least: a reward that charges for noise would end the exploration early."""
     learning_rate: float = 1e-3
     desired_kl: float = 0.01
     """The learning rate follows it."""
@@ -49,7 +51,12 @@ class SACSettings:
     gamma: float = 0.99
     tau: float = 0.01
     gradient_steps: int = 4
-    """Updates after each control step of all environments."""
+    """Updates for each control step of all environments."""
+    train_every: int = 1
+    """Control steps between updates."""
+    state_dependent_noise: bool = False
+    """Explore with a noise that is a function of the state and is drawn anew after each update
+    (gSDE, Raffin et al. 2022): smooth, where a rate of 100 Hz averages white noise away."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +73,14 @@ class Job:
     """A run's folder whose networks to start from: fine-tuning under another distribution."""
     posterior: str | None = None
     """A calibration's posterior.toml: drawn instead of the robot's ranges for its parameters."""
+    posterior_share: float = 1.0
+    """Share of the worlds that are drawn from the posterior; the rest from the robot's ranges."""
     randomized: bool = True
     """Draw a new robot for each episode; without it, train on the nominal one."""
+    privileged: tuple[str, ...] | None = None
+    """The drawn parameters that PPO's critic sees: names, or joint.*.damping; all if not given."""
+    log_worlds: bool = True
+    """Write the drawn parameters of each episode, with its return, to the run's worlds folder."""
     nthread: int = 2
     """Threads of the simulator and, in turn with it, of PPO's update."""
     evaluate_every: int = 10
@@ -83,6 +96,8 @@ class Job:
             "evaluate_every": self.evaluate_every,
             "evaluation_envs": self.evaluation_envs,
         }
+        if not 0.0 <= self.posterior_share <= 1.0:
+            raise ConfigError(f"posterior_share: {self.posterior_share} must be in [0, 1]")
         for name, count in counts.items():
             if count < 1:
                 raise ConfigError(f"{name}: {count} must be at least 1")

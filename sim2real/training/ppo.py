@@ -32,7 +32,7 @@ class PPOTrainer(Trainer):
         """Make a trainer that updates its networks on `nthread` threads."""
         torch.manual_seed(seed)
         self._settings, self._nthread = settings, nthread
-        self._env = RslRlEnv(env)
+        self.env, self._env = env, RslRlEnv(env)
         self._statistics = EpisodeStatistics(env.num_envs)
         self._algorithm = _make_algorithm(self._env, settings)
         self._algorithm.train_mode()
@@ -74,7 +74,7 @@ class PPOTrainer(Trainer):
     def state_dict(self) -> dict[str, Any]:  # noqa: D102
         return {
             "algorithm": self._algorithm.save(),
-            "env": self._env.env.state_dict(),
+            "env": self.env.state_dict(),
             "observations": self._env.observations.to_dict(),
             "statistics": self._statistics.state_dict(),
             "torch": torch.get_rng_state(),
@@ -83,7 +83,7 @@ class PPOTrainer(Trainer):
 
     def load_state_dict(self, data: dict[str, Any]) -> None:  # noqa: D102
         self._algorithm.load(data["algorithm"], None, strict=True)
-        self._env.env.load_state_dict(data["env"])
+        self.env.load_state_dict(data["env"])
         self._env.observations = TensorDict(data["observations"], [self._env.num_envs])  # type: ignore[arg-type]
         self._statistics.load_state_dict(data["statistics"])
         torch.set_rng_state(data["torch"])
@@ -98,7 +98,20 @@ class PPOTrainer(Trainer):
         if truncated.any():
             value = algorithm.critic(extras["final_observations"])[:, 0]
             reward = reward + self._settings.gamma * value * truncated
+            if extras["diverged"].any():
+                self._leave_out(extras["diverged"], reward)
         algorithm.process_env_step(observations, reward, done, {})
+
+    def _leave_out(self, diverged: torch.Tensor, reward: torch.Tensor) -> None:
+        """Make this step of the environments that `diverged` (n,) say nothing.
+
+        Its return becomes the value of the state it began in, which is its episode's last good one:
+        so the steps before it are bootstrapped from there. The step itself is not learned from.
+        """
+        values: Any = self._algorithm.transition.values
+        reward[diverged] = values[diverged, 0]
+        storage: Any = self._algorithm.storage
+        storage.leave_out(diverged)
 
 
 def _make_algorithm(env: RslRlEnv, settings: PPOSettings) -> PPO:
@@ -116,7 +129,7 @@ def _make_algorithm(env: RslRlEnv, settings: PPOSettings) -> PPO:
         "init_std": settings.init_std,
         "std_type": "log",
         # beyond 1 almost every action is clipped, and the entropy bonus drives it on
-        "std_range": (0.02, 1.0),
+        "std_range": (settings.min_std, 1.0),
     }
     actor = MLPModel(
         observations, groups, "actor", env.num_actions, **model, distribution_cfg=noise
@@ -173,13 +186,28 @@ def _refit(
 
 
 class _Rollout(RolloutStorage):
-    """The library's storage, shuffled once an update: its minibatches are the same every epoch."""
+    """The library's storage, shuffled once an update: its minibatches are the same every epoch.
+
+    Steps that were left out are in none of them.
+    """
+
+    _left_out: torch.Tensor | None = None
+
+    def leave_out(self, environments: torch.Tensor) -> None:
+        """Leave the step that is added next out, of these environments (n,)."""
+        if self._left_out is None:
+            size = (self.num_transitions_per_env, self.num_envs)
+            self._left_out = torch.zeros(size, dtype=torch.bool)
+        self._left_out[self.step] = environments
+
+    def clear(self) -> None:
+        super().clear()
+        self._left_out = None
 
     def mini_batch_generator(
         self, num_mini_batches: int, num_epochs: int = 8
     ) -> Generator[Any, None, None]:
-        size = self.num_envs * self.num_transitions_per_env // num_mini_batches
-        order = torch.randperm(num_mini_batches * size, device=self.device)
+        order, size = self._order(num_mini_batches)
 
         def cut(values: Any) -> Any:
             return values.flatten(0, 1)[order].split(size)
@@ -200,3 +228,12 @@ class _Rollout(RolloutStorage):
         ]
         for _ in range(num_epochs):
             yield from batches
+
+    def _order(self, num_mini_batches: int) -> tuple[torch.Tensor, int]:
+        """Return the shuffled rows of all minibatches, and how many are in one."""
+        if self._left_out is None:
+            size = self.num_envs * self.num_transitions_per_env // num_mini_batches
+            return torch.randperm(num_mini_batches * size, device=self.device), size
+        rows = torch.nonzero(~self._left_out.flatten())[:, 0]
+        size = len(rows) // num_mini_batches
+        return rows[torch.randperm(len(rows))[: num_mini_batches * size]], size

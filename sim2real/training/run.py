@@ -23,6 +23,7 @@ from sim2real.robot import Robot
 from sim2real.training.job import Job
 from sim2real.training.policy import Policy
 from sim2real.training.trainer import Trainer
+from sim2real.training.worlds import WorldLog
 
 Progress = Callable[[int, dict[str, float]], None]
 """Called after every iteration with the steps so far and what was logged."""
@@ -38,6 +39,8 @@ class Result:
     steps: int
     evaluation: dict[str, float]
     """Of the best policy: mean return, worst tenth, success rate."""
+    diverged: int
+    """How many episodes of the training ended because their simulation diverged."""
 
 
 def train(
@@ -46,7 +49,7 @@ def train(
     """Train until `job.budget` steps; Ctrl-C stops after the iteration at hand.
 
     The folder then holds `job.toml`, `policy.pt` (the best on evaluation), `checkpoint.pt`,
-    `progress.jsonl` and TensorBoard events.
+    `progress.jsonl`, TensorBoard events and, in `worlds/`, every episode's drawn parameters.
 
     Args:
         job: what to train.
@@ -79,6 +82,7 @@ def make_trainer(job: Job, robot: Robot, posterior: Posterior | None) -> Trainer
     torch.set_num_threads(1)
     seed = randomness.integer_seed(job.seed, "learning")
     env = _environment(job, robot, posterior, job.settings.num_envs, "training")
+    env.set_progress(0.0)
     if job.algorithm == "ppo":
         from sim2real.training.ppo import PPOTrainer
 
@@ -110,13 +114,16 @@ class _Run:
         self._job, self._folder = job, folder
         self._trainer = make_trainer(job, robot, posterior)
         self._evaluation = _environment(job, robot, posterior, job.evaluation_envs, "evaluation")
+        self._worlds = WorldLog(folder / "worlds", self._trainer.env) if job.log_worlds else None
         self._iteration = 0
         self._best: dict[str, float] = {}
 
     def until_done(self, on_progress: Progress) -> Result:
         with _Interrupt() as interrupt, _Log(self._folder) as log:
             while self._trainer.steps < self._job.budget and not interrupt.asked:
+                self._trainer.env.set_progress(self._trainer.steps / self._job.budget)
                 metrics = self._trainer.iterate()
+                metrics["diverged"] = self._trainer.env.diverged
                 self._iteration += 1
                 done = self._trainer.steps >= self._job.budget
                 if done or self._iteration % self._job.evaluate_every == 0:
@@ -128,7 +135,11 @@ class _Run:
             self._save()
         finished = self._trainer.steps >= self._job.budget
         return Result(
-            folder=self._folder, finished=finished, steps=self._trainer.steps, evaluation=self._best
+            folder=self._folder,
+            finished=finished,
+            steps=self._trainer.steps,
+            evaluation=self._best,
+            diverged=self._trainer.env.diverged,
         )
 
     def start_from(self, folder: Path) -> None:
@@ -143,6 +154,8 @@ class _Run:
             )
         self._trainer.load_state_dict(data["trainer"])
         self._iteration, self._best = data["iteration"], data["best"]
+        if self._worlds is not None:
+            self._worlds.go_on_after(data["worlds"])
 
     def _evaluate(self) -> dict[str, float]:
         with torch.random.fork_rng(devices=[]):  # looking at a policy must not change the training
@@ -155,11 +168,14 @@ class _Run:
         return {f"evaluation/{name}": value for name, value in summary.items()}
 
     def _save(self) -> None:
+        if self._worlds is not None:
+            self._worlds.flush()
         data = {
             "job": dataclasses.asdict(self._job),
             "trainer": self._trainer.state_dict(),
             "iteration": self._iteration,
             "best": self._best,
+            "worlds": 0 if self._worlds is None else self._worlds.parts,
             "version": __version__,
         }
         _save_torch(data, self._folder / "checkpoint.pt")
@@ -220,7 +236,9 @@ def _environment(
         seed=randomness.integer_seed(job.seed, purpose),
         nthread=job.nthread,
         posterior=posterior,
+        posterior_share=job.posterior_share,
         randomized=job.randomized,
+        privileged=job.privileged,
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any, final
 import numpy as np
 import torch
 from stable_baselines3 import SAC
+from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 
 from sim2real.envs.stable_baselines3 import StableBaselines3Env
@@ -21,7 +22,7 @@ class SACTrainer(Trainer):
     """Soft actor-critic (Haarnoja et al. 2018)."""
 
     def __init__(self, env: RobotVectorEnv, settings: SACSettings, seed: int):
-        self._settings, self._env = settings, env
+        self._settings, self.env = settings, env
         self._statistics = EpisodeStatistics(env.num_envs)
         self._callback = _Note(self._statistics)
         self._model = SAC(
@@ -33,8 +34,13 @@ class SACTrainer(Trainer):
             batch_size=settings.batch_size,
             gamma=settings.gamma,
             tau=settings.tau,
-            gradient_steps=settings.gradient_steps,
-            policy_kwargs={"net_arch": list(settings.hidden)},
+            train_freq=settings.train_every,
+            gradient_steps=settings.gradient_steps * settings.train_every,
+            replay_buffer_class=_Replay,
+            use_sde=settings.state_dependent_noise,
+            use_sde_at_warmup=settings.state_dependent_noise,
+            policy_kwargs={"net_arch": list(settings.hidden)}
+            | ({"clip_mean": 0.0} if settings.state_dependent_noise else {}),
             seed=seed,
             device="cpu",
         )
@@ -42,7 +48,7 @@ class SACTrainer(Trainer):
         self.steps = 0
 
     def iterate(self) -> dict[str, float]:  # noqa: D102
-        steps = self._settings.iteration_steps * self._env.num_envs
+        steps = self._settings.iteration_steps * self.env.num_envs
         self._model.learn(steps, callback=self._callback, reset_num_timesteps=self.steps == 0)
         self.steps += steps
         logged = self._model.logger.name_to_value
@@ -55,8 +61,8 @@ class SACTrainer(Trainer):
 
     def policy(self) -> Policy:  # noqa: D102
         actor = self._model.actor
-        shape = self._env.single_observation_space.shape or ()
-        sizes = (*shape, *self._settings.hidden, *(self._env.single_action_space.shape or ()))
+        shape = self.env.single_observation_space.shape or ()
+        sizes = (*shape, *self._settings.hidden, *(self.env.single_action_space.shape or ()))
         policy = Policy(sizes, "relu", squash=True)
         policy.copy_layers(actor.latent_pi, actor.mu)
         return policy.eval()
@@ -75,7 +81,7 @@ class SACTrainer(Trainer):
             "log_entropy_coefficient": model.log_ent_coef,  # in no state_dict of the library's
             "buffer": {key: getattr(buffer, key) for key in _BUFFER},
             "last": (model._last_obs, model._last_episode_starts),
-            "env": self._env.state_dict(),
+            "env": self.env.state_dict(),
             "statistics": self._statistics.state_dict(),
             "random": (torch.get_rng_state(), np.random.get_state()),  # noqa: NPY002
             "actions": model.action_space.np_random.bit_generator.state,
@@ -91,7 +97,7 @@ class SACTrainer(Trainer):
         for key, value in data["buffer"].items():
             setattr(model.replay_buffer, key, value)
         model._last_obs, model._last_episode_starts = data["last"]
-        self._env.load_state_dict(data["env"])
+        self.env.load_state_dict(data["env"])
         self._statistics.load_state_dict(data["statistics"])
         torch.set_rng_state(data["random"][0])
         np.random.set_state(data["random"][1])  # noqa: NPY002 - what the library draws from
@@ -103,6 +109,31 @@ _BUFFER = ("observations", "next_observations", "actions", "rewards", "dones", "
            "full")  # fmt: skip
 
 
+class _Replay(ReplayBuffer):
+    """The library's buffer, without the steps in which a simulation diverged."""
+
+    def add(
+        self,
+        obs: np.ndarray,
+        next_obs: np.ndarray,
+        action: np.ndarray,
+        reward: np.ndarray,
+        done: np.ndarray,
+        infos: list[dict[str, Any]],
+    ) -> None:
+        rows = np.arange(self.n_envs)
+        good = np.array([not info.get("diverged", False) for info in infos])
+        if not good.all():
+            if not good.any():
+                return
+            # a row of the buffer holds a step of each environment: another's stands in
+            rows = np.where(good, rows, np.flatnonzero(good)[0])
+            obs, next_obs, action, reward, done = (
+                array[rows] for array in (obs, next_obs, action, reward, done)
+            )
+        super().add(obs, next_obs, action, reward, done, [infos[row] for row in rows])
+
+
 class _Note(BaseCallback):
     """Passes each step's rewards to the statistics."""
 
@@ -112,6 +143,9 @@ class _Note(BaseCallback):
 
     def _on_step(self) -> bool:
         infos = self.locals["infos"]
-        success = {"success": np.array([info.get("success", False) for info in infos])}
-        self._statistics.add(self.locals["rewards"], self.locals["dones"], success)
+        ended = {
+            key: np.array([info.get(key, False) for info in infos])
+            for key in ("success", "diverged")
+        }
+        self._statistics.add(self.locals["rewards"], self.locals["dones"], ended)
         return True

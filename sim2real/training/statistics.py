@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 
 
 class EpisodeStatistics:
-    """Running sums of each environment and the last hundred finished episodes."""
+    """Running sums of each environment and the last hundred finished episodes.
+
+    An episode whose simulation diverged does not count: it says nothing of the policy.
+    """
 
     def __init__(self, num_envs: int):
         self._return = np.zeros(num_envs)
@@ -17,7 +20,8 @@ class EpisodeStatistics:
     def add(self, reward: NDArray[Any], done: NDArray[np.bool_], infos: dict[str, Any]) -> None:
         """Take in one step: `reward` and `done` (n,), and the environment's infos."""
         self._return += reward
-        for i in np.flatnonzero(done):
+        diverged = infos.get("diverged", np.zeros_like(done))
+        for i in np.flatnonzero(done & ~diverged):
             self._finished.append((float(self._return[i]), bool(infos["success"][i])))
         self._return[done] = 0.0
 

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import Any
 
+from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.training.policy import Policy
 
 OTHER_NETWORKS = (
@@ -16,6 +17,8 @@ class Trainer(ABC):
 
     steps: int
     """Control steps so far, in all environments together."""
+    env: RobotVectorEnv
+    """The environments that it learns in."""
 
     @abstractmethod
     def iterate(self) -> dict[str, float]:

@@ -6,7 +6,6 @@ import pytest
 from sim2real.calibration.calibrate import calibrate
 from sim2real.calibration.recipe import Recipe
 from sim2real.deploy.excitation import Excitation
-from sim2real.parameters import randomness
 from sim2real.randomization.engine import Randomizer
 from sim2real.shipped import find_robot, folder
 from sim2real.sim.bullet.simulator import BulletSimulator
@@ -30,12 +29,12 @@ def recording(robot, simulator, seed, seconds):
     """Return the motion under an excitation, as the robot's noisy sensors saw it."""
     commands = Excitation(robot, seconds=seconds, seed=seed).signal
     rows = []
-    for step, command in enumerate(commands):
-        z = randomness.normal(seed, "sensor", [step], size=2)
-        rows.append(simulator.sensors.measure(simulator.truth, z))
+    simulator.effects.clock.seed = seed
+    for command in commands:
+        measured = simulator.measure()
+        rows.append((measured.position.copy(), measured.velocity.copy()))
         simulator.step(command[None])
-    position = np.array([row.position[0] for row in rows])
-    velocity = np.array([row.velocity[0] for row in rows])
+    position, velocity = np.array(rows)[:, :, 0].transpose(1, 0, 2)
     stamps = np.round(np.arange(len(commands)) * 1e9 / robot.control_hz).astype(np.int64)
     return Trajectory(
         joints=("pivot",), driven=("pivot",), time=stamps, position=position, velocity=velocity,

@@ -29,7 +29,7 @@ SERVER = """
 
     robot = dataclasses.replace(find_robot("pendulum"), control_hz=250)
     simulator = MujocoSimulator(robot, 1)
-    simulator.sensors.velocity_noise[...] = 0.02
+    simulator.effects.sensors["velocity"].parameters.expand("noise")[...] = 0.02
     with UdpRobot(robot, "127.0.0.1:0") as side:
         print(side.address, flush=True)
         serve(simulator, side, seed=3)
@@ -124,7 +124,7 @@ def test_a_virtual_robot_alone_damps_at_its_home(pendulum):
     started = []
 
     class Side:
-        reset_requested = False
+        reset_requested, robot = False, pendulum
 
         def exchange(self, now, measured):
             started.append((now, measured.position[0], measured.velocity[0]))
@@ -144,15 +144,16 @@ def test_the_sensors_of_a_virtual_robot_are_noisy_as_they_say_and_by_seed(pendul
         rows = []
 
         class Side:
-            reset_requested = False
+            reset_requested, robot = False, pendulum
 
             def exchange(self, now, measured):
                 rows.append([measured.position[0], measured.velocity[0]])
                 return np.zeros(1)
 
         simulator = MujocoSimulator(pendulum, 1)
-        simulator.sensors.position_noise[...] = 0.01
-        simulator.sensors.velocity_bias[...] = 0.5
+        sensors = simulator.effects.sensors
+        sensors["position"].parameters.expand("noise")[...] = 0.01
+        sensors["velocity"].parameters.expand("bias")[...] = 0.5
         drive(simulator, Side(), 10.0, seed=seed)
         return np.array(rows)
 
@@ -161,6 +162,65 @@ def test_the_sensors_of_a_virtual_robot_are_noisy_as_they_say_and_by_seed(pendul
     np.testing.assert_allclose(first[:, 1], 0.5)
     np.testing.assert_array_equal(first, measured(1))
     assert np.abs(first - measured(2)).max() > 0.01
+
+
+class Listener:
+    """A robot's side that notes what is measured and sends a constant command."""
+
+    reset_requested = False
+
+    def __init__(self, robot, command=0.0):
+        self.robot, self.command, self.rows = robot, np.full(1, command), []
+
+    def exchange(self, now, position, velocity):
+        self.rows.append(position[0])
+        return self.command
+
+
+def fine(pendulum, **flaws):
+    """Return a falling pendulum in Bullet whose own loop is ten times the controller's."""
+    from sim2real.sim.bullet.simulator import BulletSimulator
+
+    simulator = BulletSimulator(dataclasses.replace(pendulum, control_hz=1000.0), 1)
+    for name, value in flaws.items():
+        simulator.effects.sensors["position"].parameters.expand(name)[...] = value
+    return simulator
+
+
+def fall(pendulum, **flaws):
+    side = Listener(pendulum, 1.5)
+    with fine(pendulum, **flaws) as simulator:
+        drive(simulator, side, 0.4)
+    return np.array(side.rows)
+
+
+def test_the_position_of_a_virtual_robot_comes_late_by_its_delay(pendulum):
+    truth, late = fall(pendulum), fall(pendulum, delay=0.0355)
+    expected = 0.5 * (truth[:-36] + truth[1:][:-35])
+    np.testing.assert_allclose(late[36:], expected, atol=1e-9)
+    np.testing.assert_array_equal(late[:35], truth[0])
+
+
+def test_a_sample_that_a_virtual_robot_loses_is_lost_for_a_controllers_step(pendulum):
+    truth, held = fall(pendulum), fall(pendulum, dropout=0.5)
+    fresh = (truth == held)[20:].reshape(-1, 10)
+    assert (fresh.all(axis=1) | ~fresh.any(axis=1)).all()
+    assert 0.2 < fresh.mean() < 0.8
+
+
+def test_a_virtual_robot_has_the_effects_that_its_ranges_declare(pendulum):
+    from sim2real.randomization.engine import Randomizer
+
+    declared = {"actuator.pivot.dropout": {"set": [1.0, 1.0]},
+                "joint.pivot.stiction": {"set": [0.5, 0.5]},
+                "joint.pivot.position_resolution": {"set": [0.01, 0.01]}}  # fmt: skip
+    side = Listener(pendulum, 1.5)
+    with fine(dataclasses.replace(pendulum, randomize=declared)) as simulator:
+        randomizer = Randomizer(simulator, simulator.robot.ranges, seed=1)
+        alone = np.zeros(1, np.int32)
+        randomizer.apply(alone, randomizer.draw(alone, alone.astype(np.int64))[0])
+        drive(simulator, side, 0.2)
+    np.testing.assert_array_equal(side.rows, 0.0)  # no command ever arrives
 
 
 def test_more_than_one_simulation_is_no_robot(pendulum):
@@ -192,8 +252,8 @@ class FakeSide:
 
     reset_requested = False
 
-    def __init__(self, clock):
-        self.clock, self.ahead, self.turns = clock, [], 0
+    def __init__(self, robot, clock):
+        self.robot, self.clock, self.ahead, self.turns = robot, clock, [], 0
 
     @property
     def in_use(self):
@@ -212,7 +272,7 @@ def test_a_long_pause_between_clients_does_not_run_the_clock_ahead(pendulum, mon
     clock = FakeTime()
     monkeypatch.setattr(virtual_robot, "time", clock)
     simulator = MujocoSimulator(dataclasses.replace(pendulum, control_hz=1000), 1)
-    side = FakeSide(clock)
+    side = FakeSide(pendulum, clock)
     virtual_robot.serve(simulator, side, seconds=3.3)
     assert side.turns == 3300
     assert np.abs(side.ahead).max() < 2_000_000

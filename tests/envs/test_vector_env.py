@@ -122,29 +122,44 @@ def test_without_randomization_every_world_is_the_nominal_one():
     assert env.privileged.shape == (6, 0)
 
 
-def test_a_saved_environment_continues_exactly():
-    plan = actions(make("hopper"), 60)
-    env = make("hopper")
+@pytest.mark.parametrize("name", ROBOTS)
+def test_a_saved_environment_continues_exactly(name):
+    plan = actions(make(name), 60)
+    env = make(name)
     env.reset(seed=4)
     rollout(env, plan[:30])
     saved = env.state_dict()
     expected = rollout(env, plan[30:])
-    other = make("hopper", seed=99)
+    other = make(name, seed=99)
     other.load_state_dict(saved)
     for one, two in zip(expected, rollout(other, plan[30:]), strict=True):
         for left, right in zip(one[:4], two[:4], strict=True):
             np.testing.assert_array_equal(left, right)
 
 
-def test_a_simulation_that_blows_up_ends_its_episode_without_a_bad_number():
+def test_a_simulation_that_diverges_is_truncated_at_its_last_good_observation():
     env = make("hopper", n=4)
-    env.reset(seed=1)
+    first, _ = env.reset(seed=1)
     env.sim.fields.bind("qvel")[2] = 1e12
-    observation, reward, terminated, _, _ = env.step(np.zeros((4, 3), np.float32))
-    assert terminated[2]
+    observation, reward, terminated, truncated, infos = env.step(np.zeros((4, 3), np.float32))
+    assert truncated.tolist() == infos["diverged"].tolist() == [False, False, True, False]
+    assert not terminated.any()
     assert np.isfinite(observation).all()
     assert np.isfinite(reward).all()
     assert reward[2] == 0.0
+    np.testing.assert_array_equal(infos["final_obs"][2], first[2])
+    assert env.diverged == 1
+    assert env.episode.tolist() == [0, 0, 1, 0]
+
+
+def test_a_diverged_simulation_goes_on_in_the_world_that_was_next():
+    env, untouched = make("hopper", n=2), make("hopper", n=2)
+    env.reset(seed=1), untouched.reset(seed=1), untouched.reset()
+    env.sim.fields.bind("qvel")[1] = np.nan
+    env.step(np.zeros((2, 3), np.float32))
+    plan = actions(env, 20)
+    for left, right in zip(rollout(env, plan), rollout(untouched, plan), strict=True):
+        np.testing.assert_array_equal(left[0][1], right[0][1])
 
 
 def test_a_servo_starts_by_holding_its_pose():

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from sim2real.control import resting_command
-from sim2real.errors import RobotError
+from sim2real.errors import ParameterError, RobotError
+from sim2real.randomization.parameters import ParameterSet
 from sim2real.robot import FloatingBase, Joint, Limits
 from sim2real.rotation import projected_gravity
 from sim2real.shipped import find_robot
@@ -83,8 +84,10 @@ def test_the_truth_is_what_a_gyroscope_in_the_base_reports(make_robot):
     data = mujoco.MjData(simulator.model)
     simulator.fields.get_data(0, data)
     mujoco.mj_forward(simulator.model, data)
-    np.testing.assert_allclose(simulator.truth.angular_velocity[0], data.sensordata[:3], atol=1e-12)
-    np.testing.assert_allclose(simulator.truth.orientation[0], data.sensordata[3:], atol=1e-12)
+    np.testing.assert_allclose(
+        simulator.truth["angular_velocity"][0], data.sensordata[:3], atol=1e-12
+    )
+    np.testing.assert_allclose(simulator.truth["orientation"][0], data.sensordata[3:], atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -135,3 +138,52 @@ def test_feet_are_where_mujoco_has_them():
         here, moved = (values[0, i] for values in kinematics.feet_motion(position, velocity))
         np.testing.assert_allclose(here, data.site(foot).xpos, atol=1e-12)
         np.testing.assert_allclose(moved, jacobian @ data.qvel, atol=1e-6)
+
+
+def test_a_push_moves_a_floating_base_alike_in_both_engines(make_robot):
+    """On the arm: Bullet gets it as a force at the base, a torque about it and one at the joint."""
+    robot, still = flyer(make_robot), np.zeros((1, 1))
+    wrench = np.zeros((3, 6))
+    wrench[1], wrench[2] = [3.0, -2.0, 1.0, 0.1, 0.2, -0.3], [-1.0, 4.0, 2.0, 0.3, -0.1, 0.2]
+    with BulletSimulator(robot, 1) as bullet:
+        pair = MujocoSimulator(robot, 1), bullet
+        for simulator in pair:
+            simulator.effects.pushes.wrenches.expand("wrench")[:] = wrench.reshape(1, -1)
+            simulator.reset(ONE, still, still, still, TUMBLING)
+            for _ in range(10):
+                simulator.step(still)
+        ours, theirs = (simulator.base for simulator in pair)
+        unpushed = MujocoSimulator(robot, 1)
+        unpushed.reset(ONE, still, still, still, TUMBLING)
+        for _ in range(10):
+            unpushed.step(still)
+        for name in ("linear_velocity", "angular_velocity"):
+            moved = getattr(ours, name) - getattr(unpushed.base, name)
+            assert np.abs(moved).max() > 0.1
+            np.testing.assert_allclose(getattr(theirs, name), getattr(ours, name), atol=0.01)
+        np.testing.assert_allclose(pair[0].position, pair[1].position, atol=1e-3)
+
+
+@pytest.mark.parametrize("engine", [MujocoSimulator, BulletSimulator])
+def test_an_imu_is_as_flawed_as_its_parameters_say(engine):
+    robot = find_robot("quadruped")
+    names = ("body.trunk.angular_velocity_bias[2]", "body.trunk.imu_tilt[0]")
+    simulator = engine(robot, 1)
+    ParameterSet(simulator.model, tuple(robot.joints), names).write(
+        simulator, ONE, np.array([[0.3, 0.1]])
+    )
+    home = np.array([[joint.home for joint in robot.joints.values()]])
+    simulator.reset(ONE, home, 0 * home, home)
+    measured = simulator.measure()
+    np.testing.assert_allclose(measured.angular_velocity, [[0.0, 0.0, 0.3]], atol=1e-9)
+    tilted = [[0.0, -np.sin(0.1), -np.cos(0.1)]]
+    np.testing.assert_allclose(projected_gravity(measured.orientation), tilted, atol=1e-9)
+    if isinstance(simulator, BulletSimulator):
+        simulator.close()
+
+
+@pytest.mark.parametrize("name", ["body.bob.imu_tilt[0]", "body.bob.orientation_noise[1]"])
+def test_a_robot_without_a_base_has_no_imu(name):
+    robot = find_robot("pendulum")
+    with pytest.raises(ParameterError, match="only a floating base"):
+        ParameterSet(compile_model(robot), tuple(robot.joints), (name,))

@@ -182,3 +182,18 @@ def test_a_blow_up_leaves_no_file_behind(tmp_path, monkeypatch):
     sim.step(np.zeros((2, 3)))
     assert sim.diverged.all()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_simulation_that_diverges_again_is_noticed_again(engine):
+    """MuJoCo clears its warnings when it starts a simulation anew, and then counts one."""
+    robot = find_robot("pendulum")
+    sim, ids, still = engine(robot, 3), np.arange(3, dtype=np.int32), np.zeros((3, 1))
+    sim.reset(ids, still, still, still)
+    for restart in (False, True, True):
+        sim.step(np.array([[0.0], [np.nan], [0.0]]))
+        assert sim.diverged.tolist() == [False, True, False]
+        if restart:
+            sim.reset(ids[1:2], still[1:2], still[1:2], still[1:2])
+        sim.step(still)
+        assert not sim.diverged.any()

@@ -6,8 +6,12 @@ import mujoco
 import numpy as np
 
 from sim2real.errors import ParameterError
+from sim2real.randomization.terms.effect import EffectTerm
 from sim2real.randomization.terms.term import Array, Term, element_id
+from sim2real.sim import commands
+from sim2real.sim.effects import Effects
 from sim2real.sim.simulator import Ids, Simulator
+from sim2real.sim.table import Table
 
 
 @final
@@ -95,17 +99,47 @@ class Delay(Term):
     def resolve(self, model: mujoco.MjModel, joints: tuple[str, ...]) -> None:  # noqa: D102
         self._actuator = element_id(model, self.name)
         self.nominal = float(model.actuator_delay[self._actuator])
-        # a longer delay would read before the buffer, without an error
-        samples = int(model.actuator_history[self._actuator, 0])
-        self.longest = samples * model.opt.timestep
+        self.longest = _longest_delay(model, self._actuator)
 
     def write(self, sim: Simulator, ids: Ids, values: Array) -> None:  # noqa: D102
-        if values.max(initial=0.0) > self.longest * (1 + 1e-9):
-            raise ParameterError(
-                f"'{self.name}': {values.max():g} s is longer than the {self.longest:g} s"
-                " that the model was compiled for (compile_model's max_delay)"
-            )
+        _refuse_longer(self, values, self.longest)
         sim.fields.expand("actuator_delay")[ids, self._actuator] = values
+
+
+@final
+class DelayJitter(EffectTerm):
+    """How much longer than `delay` a command can take, all times up to that alike."""
+
+    summary = "how much longer than its delay a command can take, all up to that alike"
+    unit = "s"
+    bounds = (0.0, np.inf)
+    parameter = "delay_jitter"
+    defaults = commands.NOMINAL
+
+    def column(self, model: mujoco.MjModel, joints: tuple[str, ...]) -> int:  # noqa: D102
+        actuator = element_id(model, self.name)
+        self.longest = _longest_delay(model, actuator)
+        return actuator
+
+    def table(self, effects: Effects) -> Table:  # noqa: D102
+        return effects.commands.parameters
+
+    def write(self, sim: Simulator, ids: Ids, values: Array) -> None:  # noqa: D102
+        _refuse_longer(self, values, self.longest)
+        self.table(sim.effects).expand(self.parameter)[ids, self._column] = values
+
+
+def _longest_delay(model: mujoco.MjModel, actuator: int) -> float:
+    return int(model.actuator_history[actuator, 0]) * float(model.opt.timestep)
+
+
+def _refuse_longer(term: Term, values: Array, longest: float) -> None:
+    # a longer delay would read before the buffer, without an error
+    if values.max(initial=0.0) > longest * (1 + 1e-9):
+        raise ParameterError(
+            f"'{term.name}': {values.max():g} s is longer than the {longest:g} s"
+            " that the model was compiled for (compile_model's max_delay)"
+        )
 
 
 def _is_servo(model: mujoco.MjModel, actuator: int) -> bool:

@@ -48,6 +48,18 @@ class Term(ABC):
         """Write `values` (n,) to the simulations `ids` (n,)."""
 
     @property
+    def together(self) -> tuple[str, ...]:
+        """Names of parameters, this one among them, that are only possible together.
+
+        None by default: `bounds` says all. Terms that share a condition give the same names.
+        """
+        return ()
+
+    def possible(self, values: Array) -> NDArray[np.bool_]:
+        """Return which rows (n,) of values (n, len(together)) are possible together."""
+        return np.ones(len(values), bool)
+
+    @property
     def index(self) -> int:
         """Which number of the attribute."""
         return self.name.index or 0

@@ -4,7 +4,10 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from sim2real.sim import delay_line
 from sim2real.sim.bullet.tree import scalar_joints
+from sim2real.sim.effects import Effects
+from sim2real.sim.servos import Law
 from sim2real.sim.simulator import Array, Ids
 
 _DISABLE = mujoco.mjtDisableBit
@@ -16,9 +19,10 @@ class Drives:
     All arrays lead with the simulation; the joints are the model's n hinges and slides.
     """
 
-    def __init__(self, model: mujoco.MjModel, nsim: int):
+    def __init__(self, model: mujoco.MjModel, effects: Effects):
+        self._effects = effects
         self._joints = scalar_joints(model)
-        nu, n = model.nu, len(self._joints)
+        nsim, nu, n = len(effects.clock.step), model.nu, len(self._joints)
         self._driven = np.searchsorted(self._joints, model.actuator_trnid[:, 0])
         # force = gain u + bias0 + bias1 length + bias2 velocity, within the force range
         self._gain, self._bias = np.zeros((nsim, nu)), np.zeros((nsim, nu, 3))
@@ -30,7 +34,6 @@ class Drives:
         self._timestep = np.zeros((nsim, 1))
         depth = int(model.actuator_history[:, 0].max(initial=0))
         self._history = np.zeros((nsim, depth + 1, nu))
-        self._sim, self._actuator = np.arange(nsim)[:, None], np.arange(nu)
 
     def take(self, sim: int, model: mujoco.MjModel) -> None:
         """Make simulation `sim` push as `model` says."""
@@ -52,10 +55,7 @@ class Drives:
         self._stiffness[sim] = model.jnt_stiffness[joints] * (not off & _DISABLE.mjDSBL_SPRING)
         self._rest[sim] = model.qpos_spring[model.jnt_qposadr[joints]]
         self._armature[sim] = model.dof_armature[dofs]
-        lag = model.actuator_delay / model.opt.timestep
-        # a command reaches the history at the end of its step: no delay is shorter than one
-        lag = np.where(lag > 0.0, np.maximum(lag, 1.0), 0.0)
-        self._lag[sim] = np.minimum(lag, self._history.shape[1] - 1)
+        self._lag[sim] = model.actuator_delay / model.opt.timestep
 
     def reset(self, ids: Ids, command: Array) -> None:
         """Fill the delays of simulations `ids` (n,) with `command` (n, nu)."""
@@ -68,7 +68,9 @@ class Drives:
         inertia = self._armature[sim] + self._timestep[sim] * damping
         return np.where(inertia > 0.0, inertia, -1.0)
 
-    def push(self, position: Array, velocity: Array, command: Array) -> tuple[Array, Array]:
+    def push(
+        self, position: Array, velocity: Array, command: Array, jitter: Array | None = None
+    ) -> tuple[Array, Array]:
         """Return the joints' forces (nsim, n) and rotor inertias (nsim, n) of a physics step.
 
         The inertia is the armature plus timestep × damping, which makes an explicit damping force
@@ -78,12 +80,16 @@ class Drives:
             position: of the joints (nsim, n) [rad, m].
             velocity: of the joints (nsim, n) [rad/s, m/s].
             command: to the actuators (nsim, nu).
+            jitter: how much longer than its actuator's delay a command takes [s], (nsim, nu).
         """
         length = self._gear * position[:, self._driven]
         rate = self._gear * velocity[:, self._driven]
-        bias = self._bias[..., 0] + self._bias[..., 1] * length + self._bias[..., 2] * rate
-        wanted = self._gain * self._clip_control(self._delayed(command)) + bias
-        low, high = self._force[..., 0], self._force[..., 1]
+        control = self._clip_control(self._delayed(command, jitter))
+        law = self._effects.servos.act(
+            Law(self._gain, self._bias, self._force[..., 0], self._force[..., 1]),
+            control, length, rate, time=self._effects.clock.time, dt=self._timestep,
+        )  # fmt: skip
+        wanted, low, high = law.wanted(control, length, rate), law.low, law.high
         force = np.minimum(np.maximum(wanted, low), high)
         torque, damping = np.zeros_like(position), self._damping.copy()
         # a saturated actuator does not damp
@@ -91,7 +97,7 @@ class Drives:
         for actuator, joint in enumerate(self._driven):
             gear = self._gear[:, actuator]
             torque[:, joint] += gear * force[:, actuator]
-            damping[:, joint] -= gear**2 * self._bias[:, actuator, 2] * active[:, actuator]
+            damping[:, joint] -= gear**2 * law.bias[:, actuator, 2] * active[:, actuator]
         torque = np.minimum(
             np.maximum(torque, self._joint_force[..., 0]), self._joint_force[..., 1]
         )
@@ -101,16 +107,13 @@ class Drives:
     def _clip_control(self, control: Array) -> Array:
         return np.minimum(np.maximum(control, self._control[..., 0]), self._control[..., 1])
 
-    def _delayed(self, command: Array) -> Array:
+    def _delayed(self, command: Array, jitter: Array | None) -> Array:
         if self._history.shape[1] == 1:
             return command
-        self._history[:, 1:] = self._history[:, :-1]
-        self._history[:, 0] = command
-        whole = np.floor(self._lag).astype(int)
-        part = self._lag - whole
-        older = np.minimum(whole + 1, self._history.shape[1] - 1)
-        new = self._history[self._sim, whole, self._actuator]
-        return new + part * (self._history[self._sim, older, self._actuator] - new)
+        delay_line.push(self._history, command)
+        lag = self._lag if jitter is None else self._lag + jitter / self._timestep
+        # a command reaches MuJoCo's history at the end of its step: no delay is shorter than one
+        return delay_line.read(self._history, np.where(lag > 0.0, np.maximum(lag, 1.0), 0.0))
 
 
 def _limits(bounds: Array, limited: NDArray[np.uint8]) -> Array:

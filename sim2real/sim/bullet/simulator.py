@@ -16,15 +16,16 @@ from numpy.typing import NDArray
 
 from sim2real.errors import RobotError
 from sim2real.robot import Robot
-from sim2real.sim.base import BaseState
+from sim2real.rotation import rotate
+from sim2real.sim.base import BaseState, base_addresses
 from sim2real.sim.bullet.base import from_inertial, to_inertial
 from sim2real.sim.bullet.contacts import Contacts
 from sim2real.sim.bullet.drives import Drives
 from sim2real.sim.bullet.support import check_links, check_supported
 from sim2real.sim.bullet.tree import Tree, scalar_joints
-from sim2real.sim.bullet.world import World
+from sim2real.sim.bullet.world import World, dry_friction
+from sim2real.sim.effects import Effects
 from sim2real.sim.model import compile_model, substeps
-from sim2real.sim.sensors import Sensors
 from sim2real.sim.simulator import Array, Ids, Simulator
 
 _ABSURD = 1e6
@@ -52,25 +53,28 @@ class BulletSimulator(Simulator):
         self.model = compile_model(robot) if model is None else model
         check_supported(self.model, robot.name)
         self.fields = mujoco.batch.Batch(self.model, nsim, 1)
-        self.sensors = Sensors.perfect(nsim, len(robot.joints))
+        self.effects = Effects(robot, nsim, self.model.nbody)
         self._substeps = substeps(robot, self.model)
         joints = scalar_joints(self.model)
-        # where the robot's joints stand among all hinges and slides, and these in qpos
-        self._own = np.searchsorted(joints, [self.model.joint(name).id for name in robot.joints])
-        self._qpos = self.model.jnt_qposadr[joints]
-        self._drives = Drives(self.model, nsim)
-        self._worlds = [World() for _ in range(nsim)]
-        self._trees = [Tree.of(self.model)] * nsim
-        self._built: list[bytes] = [b""] * nsim
-        self._state = np.zeros((nsim, len(joints), 2))
         if robot.base is None and len(joints) < self.model.njnt:
             raise RobotError(
                 f"robot {robot.name!r}: Bullet cannot simulate a free joint that is not the robot's"
                 " own: declare it as [base] in robot.toml, or simulate it with MuJoCo"
             )
+        # where the robot's joints stand among all hinges and slides, and these in qpos and qvel
+        self._own = np.searchsorted(joints, [self.model.joint(name).id for name in robot.joints])
+        self._qpos, self._dofs = self.model.jnt_qposadr[joints], self.model.jnt_dofadr[joints]
+        self._drives = Drives(self.model, self.effects)
+        self._worlds = [World() for _ in range(nsim)]
+        self._trees = [Tree.of(self.model)] * nsim
+        self._models = [self.model] * nsim
+        self._built: list[bytes] = [b""] * nsim
+        self._state = np.zeros((nsim, len(joints), 2))
         self._base = None if robot.base is None else BaseState.at_home(robot, nsim)
+        self._free = base_addresses(robot, self.model)
         self._offset = np.tile(self.model.qpos0[self._qpos], (nsim, 1))
         self._rest = np.zeros((nsim, self.model.nu))
+        self._friction = np.zeros((nsim, len(joints)))
         self._diverged = np.zeros(nsim, bool)
         self._tip = None if robot.tip is None else self.model.site(robot.tip).id
         start = self._offset[:, self._own]
@@ -136,21 +140,39 @@ class BulletSimulator(Simulator):
             if _sound(self._state[sim]):  # any other is noticed in the next step
                 self._restart(int(sim))
         self._diverged[ids] = False
+        self.effects.reset(ids, self.truth, command)
+
+    def update(self, ids: Ids) -> None:  # noqa: D102
+        for sim in map(int, ids):
+            position = self._state[sim, :, 0] + self._offset[sim]
+            if self._take_fields(sim):  # a world that was built anew stands at its start
+                self._state[sim, :, 0] = position - self._offset[sim]
+                if _sound(self._state[sim]):
+                    self._restart(sim)
 
     def step(self, command: Array) -> None:  # noqa: D102
         self._diverged[...] = False
         command = np.broadcast_to(command, self._rest.shape)
         self._give_up(~(_sound(self._state) & _sound(command[..., None])))
         command = np.where(self._diverged[:, None], self._rest, command)
+        command = self.effects.commands.send(command, self.effects.clock)
+        jitter = self.effects.commands.jitter(self.effects.clock)
+        pushes = self.effects.pushes
+        wrench = pushes.wrench(self.effects.clock) if pushes.used else None
         for _ in range(self._substeps):
             position = self._state[..., 0] + self._offset
-            force, rotor = self._drives.push(position, self._state[..., 1], command)
+            force, rotor = self._drives.push(position, self._state[..., 1], command, jitter)
+            self._stick()
             for sim in np.flatnonzero(~self._diverged):
-                self._state[sim] = self._worlds[sim].advance(force[sim], rotor[sim])
-            self._give_up(~_sound(self._state))
-        self._read_bases()
-        if self._base is not None:
-            self._give_up(~_sound(self._base.position[..., None]))
+                outer = 0.0 if wrench is None else self._pushed(int(sim), wrench[sim])
+                self._state[sim] = self._worlds[sim].advance(force[sim] + outer, rotor[sim])
+            self._read_bases()
+            self._give_up(~self._all_sound())
+        self.effects.advance(self.truth)
+
+    def _all_sound(self) -> NDArray[np.bool_]:
+        base = self._base
+        return _sound(self._state) & (base is None or _sound(base.position[..., None]))
 
     def _restart(self, sim: int) -> None:
         base, link = self._base, self._trees[sim].base
@@ -170,6 +192,41 @@ class BulletSimulator(Simulator):
             assert tree.base is not None  # the robot has one
             self._put_base(np.array([sim], np.int32), from_inertial(world.base(), tree.base))
 
+    def _stick(self) -> None:
+        """Let the joints' dry friction follow their speed."""
+        stiction = self.effects.stiction
+        if stiction.used:
+            friction = self._friction.copy()
+            friction[:, self._own] = stiction.friction(friction[:, self._own], self.velocity)
+            for sim in np.flatnonzero(~self._diverged):
+                self._worlds[sim].brake(friction[sim])
+
+    def _pushed(self, sim: int, wrench: Array) -> Array:
+        """Push the base, and return the joints' forces (n,), of wrenches (nbody, 6) on the bodies.
+
+        They act at the centres of mass.
+        """
+        model, force = self._models[sim], np.zeros(self.model.nv)
+        if not wrench.any():
+            return force[self._dofs]
+        data = mujoco.MjData(model)
+        data.qpos[self._qpos] = self._state[sim, :, 0] + self._offset[sim]
+        if self._base is not None and self._free is not None:
+            free = self._free[0]
+            data.qpos[free : free + 3] = self._base.position[sim]
+            data.qpos[free + 3 : free + 7] = self._base.orientation[sim]
+        mujoco.mj_kinematics(model, data)
+        mujoco.mj_comPos(model, data)
+        for body in np.flatnonzero(wrench.any(axis=1)):
+            at = data.xipos[body]
+            mujoco.mj_applyFT(model, data, wrench[body, :3], wrench[body, 3:], at, body, force)
+        if self._base is not None and self._free is not None:
+            # at the base's origin: a force in the world's frame, a torque in its own
+            linear, angular = np.split(force[self._free[1] : self._free[1] + 6], 2)
+            torque = rotate(self._base.orientation[sim : sim + 1], angular[None])[0]
+            self._worlds[sim].push_base(self._base.position[sim], linear, torque)
+        return force[self._dofs]
+
     def _give_up(self, lost: NDArray[np.bool_]) -> None:
         """Start simulations that blew up anew, as MuJoCo does; they wait for the next step."""
         for sim in np.flatnonzero(lost):
@@ -179,18 +236,22 @@ class BulletSimulator(Simulator):
             self._put_base(np.array([sim], np.int32), BaseState.at_home(self.robot, 1))
             self._restart(int(sim))
 
-    def _take_fields(self, sim: int) -> None:
+    def _take_fields(self, sim: int) -> bool:
+        """Build a simulation's world if its fields have changed; return whether they have."""
         model = self.fields.get_model(sim)
         fingerprint = _fingerprint(model)
         if fingerprint == self._built[sim]:
-            return
+            return False
         check_supported(model, self.robot.name)
         tree, contacts = Tree.of(model), Contacts.of(model)
         check_links(len(tree.links) + len(contacts.colliders), self.robot.name)
         self._drives.take(sim, model)
         self._worlds[sim].build(model, tree, contacts, self._drives.rotor(sim))
         self._trees[sim], self._offset[sim] = tree, model.qpos0[self._qpos]
+        self._models[sim] = model
+        self._friction[sim] = dry_friction(model)[self._dofs]
         self._built[sim] = fingerprint
+        return True
 
     def _site(self, sim: int, site: int) -> tuple[Array, Array]:
         """Return a site's position (3,) and rotation matrix (3, 3) in the world."""

@@ -99,6 +99,18 @@ class World:
         states = self._call("getJointStates", self._robot, self._joints)
         return np.array([state[:2] for state in states])
 
+    def push_base(self, place: Array, force: Array, torque: Array) -> None:
+        """Push the base in the next step, in the world's frame.
+
+        Args:
+            place: where the force acts (3,) [m].
+            force: (3,) [N].
+            torque: (3,) [Nm].
+        """
+        world = self._bullet.WORLD_FRAME
+        self._call("applyExternalForce", self._robot, -1, force.tolist(), place.tolist(), world)
+        self._call("applyExternalTorque", self._robot, -1, torque.tolist(), world)
+
     def base(self) -> Pose:
         """Return pose and velocity of the floating base's inertial frame."""
         place, turn = self._call("getBasePositionAndOrientation", self._robot)
@@ -169,7 +181,7 @@ class World:
             self._call("changeDynamics", self._robot, number, localInertiaDiagonal=inertia)
 
     def _set_joints(self, model: mujoco.MjModel) -> None:
-        dry = model.dof_frictionloss * (not model.opt.disableflags & _DRY)
+        dry = dry_friction(model)
         limited = model.jnt_limited * (not model.opt.disableflags & _LIMIT)
         for joint, link in zip(scalar_joints(model), self._joints, strict=True):
             self._brake(self._robot, link, float(dry[model.jnt_dofadr[joint]]))
@@ -179,6 +191,11 @@ class World:
                 self._call(
                     "changeDynamics", self._robot, link, jointLowerLimit=low, jointUpperLimit=high
                 )
+
+    def brake(self, friction: Array) -> None:
+        """Set the joints' dry friction (n,) [Nm, N] from the next step on."""
+        for link, force in zip(self._joints, friction.tolist(), strict=True):
+            self._brake(self._robot, link, force)
 
     def _brake(self, body: int, link: int, force: float) -> None:
         # a motor that wants to stand still, with no more than `force`, is Coulomb friction
@@ -276,6 +293,11 @@ class World:
         for a, b in contacts.pairs:
             (body_a, link_a), (body_b, link_b) = where[a], where[b]
             self._call("setCollisionFilterPair", body_a, body_b, link_a, link_b, True)
+
+
+def dry_friction(model: mujoco.MjModel) -> Array:
+    """Return the Coulomb friction of the joints (nv,) [Nm, N]."""
+    return model.dof_frictionloss * (not model.opt.disableflags & _DRY)
 
 
 def _fixed(model: mujoco.MjModel, tree: Tree, geom: int) -> Link:

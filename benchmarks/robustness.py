@@ -1,0 +1,152 @@
+"""EPOpt's experiment on the hopper: return against torso mass, by what the policy was trained on.
+
+    python benchmarks/robustness.py [--conditions fixed ...] [--seeds 0 1 2] [--quick]
+
+After Rajeswaran et al. 2017 (EPOpt), figures 1 to 3: torso masses of 3 to 9 kg, a policy trained at
+6 kg, one over a distribution of masses, one on the worst worlds of that distribution, and one that
+never met another mass but other friction, damping and armature. Writes results/robustness.json and
+docs/images/robustness.png; runs two trainings at a time with a thread each.
+"""
+
+import argparse
+import dataclasses
+import json
+import multiprocessing
+import tempfile
+import time
+import tomllib
+import warnings
+from pathlib import Path
+from typing import Any
+
+import _result
+import numpy as np
+import tomli_w
+
+from sim2real import shipped
+from sim2real.commands.train import find_job
+from sim2real.envs.rollout import evaluate
+from sim2real.envs.vector_env import RobotVectorEnv
+from sim2real.parameters.ranges import Range
+from sim2real.training.run import load_policy, train
+
+MASS = "body.torso.mass"
+MASSES = [3.0 + 0.5 * i for i in range(13)]
+WORLDS, WORLD_SEED = 64, 2_000_000
+SPREAD = {"set": {"truncated_normal": [6.0, 1.5, 3.0, 9.0]}}
+OTHERS = {
+    "geom.floor.friction[0]": {"set": [1.5, 2.5]},
+    "geom.foot_geom.friction[0]": {"set": [1.5, 2.5]},
+    "joint.thigh_joint.damping": {"set": [0.5, 2.5]},
+    "joint.leg_joint.damping": {"set": [0.5, 2.5]},
+    "joint.foot_joint.damping": {"set": [0.5, 2.5]},
+    "joint.thigh_joint.armature": {"set": [0.5, 1.5]},
+    "joint.leg_joint.armature": {"set": [0.5, 1.5]},
+    "joint.foot_joint.armature": {"set": [0.5, 1.5]},
+}
+CONDITIONS: dict[str, dict[str, Any]] = {
+    "fixed": {MASS: {"set": [6.0, 6.0]}},
+    "distribution": {MASS: SPREAD},
+    "unmodelled": {MASS: {"set": [6.0, 6.0]}, **OTHERS},
+}
+"""Condition → the `[randomize]` table it is trained under."""
+LABELS = {
+    "fixed": "trained at 6 kg",
+    "distribution": "trained over the distribution",
+    "unmodelled": "trained at 6 kg, other friction, damping and armature",
+}
+COLOURS = ["#d55e00", "#0072b2", "#009e73"]  # told apart by colour-blind readers, too
+FIGURE = Path(__file__).parent.parent / "docs" / "images" / "robustness.png"
+
+
+def main() -> None:
+    """Train under every condition, evaluate at every mass, write numbers and figure."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--conditions", nargs="+", default=list(CONDITIONS), choices=CONDITIONS)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--steps", type=int, default=3_000_000)
+    parser.add_argument("--quick", action="store_true", help="few steps: a smoke test")
+    chosen = parser.parse_args()
+    steps = 10_000 if chosen.quick else chosen.steps
+    cases = [(name, seed, steps) for seed in chosen.seeds for name in chosen.conditions]
+    with multiprocessing.get_context("spawn").Pool(2, maxtasksperchild=1) as pool:
+        runs = []
+        for run in pool.imap_unordered(_run, cases):
+            runs.append(run)
+            print(_line(run), flush=True)
+    runs.sort(key=lambda run: (run["condition"], run["seed"]))
+    settings = {"steps": steps, "worlds": WORLDS, "conditions": CONDITIONS, "quick": chosen.quick}
+    results = {"masses": MASSES, "runs": runs}
+    print("written:", _result.save("robustness", settings=settings, results=results))
+    if not chosen.quick:
+        _draw(runs)
+
+
+def _draw(runs: list[dict[str, Any]]) -> None:
+    """Draw return against mass: the mean of the seeds bold, each seed faint."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7.5, 4.2), layout="constrained")
+    for colour, condition in zip(COLOURS, CONDITIONS, strict=True):
+        curves = [run["return"] for run in runs if run["condition"] == condition]
+        if curves:
+            axes.plot(MASSES, np.transpose(curves), color=colour, alpha=0.3, linewidth=1)
+            axes.plot(
+                MASSES,
+                np.mean(curves, axis=0),
+                color=colour,
+                linewidth=2.5,
+                label=LABELS[condition],
+            )
+    axes.set(xlabel="torso mass [kg]", ylabel="return", ylim=(0, None))
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    figure.savefig(FIGURE, dpi=150)
+    print("drawn:", FIGURE)
+
+
+def _run(case: tuple[str, int, int]) -> dict[str, Any]:
+    """Train one policy and return its mean return and success at each mass."""
+    warnings.simplefilter("ignore")
+    condition, seed, steps = case
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as name:
+        robot = _robot(Path(name) / "hopper", CONDITIONS[condition])
+        job = dataclasses.replace(
+            find_job("hopper"), robot=str(robot), seed=seed, steps=steps, nthread=1
+        )
+        train(job, Path(name) / "run")
+        policy = load_policy(Path(name) / "run")
+    evaluations = [evaluate(_worlds(mass), policy.act, seed=WORLD_SEED) for mass in MASSES]
+    return {
+        "condition": condition,
+        "seed": seed,
+        "minutes": (time.monotonic() - start) / 60,
+        "return": [round(float(e.returns.mean()), 1) for e in evaluations],
+        "worst_tenth": [round(float(np.quantile(e.returns, 0.1)), 1) for e in evaluations],
+    }
+
+
+def _robot(folder: Path, randomize: dict[str, Any]) -> Path:
+    """Write the shipped hopper with another `[randomize]` table; return its folder."""
+    source = shipped.folder("robots") / "hopper" / "robot.toml"
+    table = tomllib.loads(source.read_text()) | {"randomize": randomize}
+    folder.mkdir()
+    (folder / "robot.toml").write_text(tomli_w.dumps(table))
+    return folder
+
+
+def _worlds(mass: float) -> RobotVectorEnv:
+    """Return hoppers of one torso mass, nominal in all else."""
+    ranges = {MASS: Range.parse({"set": [mass, mass]}, MASS)}
+    robot = shipped.find_robot("hopper").with_ranges(ranges)
+    return RobotVectorEnv(robot, WORLDS, seed=WORLD_SEED)
+
+
+def _line(run: dict[str, Any]) -> str:
+    returns = json.dumps([round(value) for value in run["return"]])
+    return f"{run['condition']:12} seed {run['seed']} {run['minutes']:5.1f} min  {returns}"
+
+
+if __name__ == "__main__":
+    main()

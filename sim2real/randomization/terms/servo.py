@@ -1,0 +1,148 @@
+"""Terms of real drives: wear, play, heat, supply, friction; nominally an ideal actuator."""
+
+from typing import final
+
+import mujoco
+import numpy as np
+
+from sim2real.randomization.terms.effect import EffectTerm, joint_index, servo_id
+from sim2real.randomization.terms.term import element_id
+from sim2real.sim import commands, friction, servos
+from sim2real.sim.effects import Effects
+from sim2real.sim.table import Table
+
+
+class _DriveTerm(EffectTerm):
+    """A number of an actuator's drive."""
+
+    defaults = servos.NOMINAL
+
+    def column(self, model: mujoco.MjModel, joints: tuple[str, ...]) -> int:
+        return element_id(model, self.name)
+
+    def table(self, effects: Effects) -> Table:
+        return effects.servos.parameters
+
+
+class _ServoTerm(EffectTerm):
+    """A number of a position servo's own loop."""
+
+    defaults = servos.NOMINAL
+
+    def column(self, model: mujoco.MjModel, joints: tuple[str, ...]) -> int:
+        return servo_id(model, self.name)
+
+    def table(self, effects: Effects) -> Table:
+        return effects.servos.parameters
+
+
+class _JointTerm(EffectTerm):
+    """A number of a joint's friction."""
+
+    defaults = friction.NOMINAL
+
+    def column(self, model: mujoco.MjModel, joints: tuple[str, ...]) -> int:
+        return joint_index(self.name, joints)
+
+    def table(self, effects: Effects) -> Table:
+        return effects.stiction.parameters
+
+
+@final
+class Strength(_DriveTerm):
+    """Share of its torque that a worn or weak drive still gives, up to its limit and below."""
+
+    summary = "share of its torque that the drive gives, up to its limit and below"
+    unit, bounds, parameter = "1", (0.0, np.inf), "strength"
+
+
+@final
+class FailureTime(_DriveTerm):
+    """When a drive breaks: from then on it gives no torque."""
+
+    summary = "when the drive breaks and gives no more torque"
+    unit, bounds, parameter = "s", (0.0, np.inf), "failure_time"
+
+
+@final
+class Deadband(_ServoTerm):
+    """Error to either side of the command that a servo ignores."""
+
+    summary = "error to either side of the command that a servo ignores"
+    unit, bounds, parameter = "rad", (0.0, np.inf), "deadband"
+
+
+@final
+class EncoderResolution(_ServoTerm):
+    """Step in which a servo's own loop sees its position (2π/4096 for twelve bits)."""
+
+    summary = "step in which a servo's own loop sees its position; 0: none"
+    unit, bounds, parameter = "rad", (0.0, np.inf), "encoder_resolution"
+
+
+@final
+class Backlash(_DriveTerm):
+    """Whole width of the play between motor and joint; the sensors sit on the joint's side."""
+
+    summary = "play between motor and joint, from end to end"
+    unit, bounds, parameter = "rad", (0.0, np.inf), "backlash"
+
+
+@final
+class NoLoadSpeed(_DriveTerm):
+    """Speed at which nothing is left of a motor's torque, falling linearly from standstill."""
+
+    summary = "speed at which nothing is left of the torque"
+    unit, bounds, parameter = "rad/s", (1e-9, np.inf), "no_load_speed"
+
+
+@final
+class VoltageSag(_DriveTerm):
+    """Share of the supply voltage that is lost when all drives give their full torque."""
+
+    summary = "share of the supply voltage that is lost when all drives give full torque"
+    unit, bounds, parameter = "1", (0.0, 1.0), "voltage_sag"
+
+
+@final
+class ThermalFade(_DriveTerm):
+    """Share of the torque limit that is lost once full torque has heated the winding through."""
+
+    summary = "share of the torque limit that is lost once full torque has heated the winding"
+    unit, bounds, parameter = "1", (0.0, 1.0), "thermal_fade"
+
+
+@final
+class ThermalTime(_DriveTerm):
+    """Time constant of heating up and cooling down."""
+
+    summary = "time constant of the winding's temperature"
+    unit, bounds, parameter = "s", (1e-3, np.inf), "thermal_time"
+
+
+@final
+class StictionTerm(_JointTerm):
+    """Breakaway friction above the Coulomb friction."""
+
+    summary = "friction that breaks loose, above the Coulomb friction"
+    unit, bounds, parameter = "Nm", (0.0, np.inf), "stiction"
+
+
+@final
+class StribeckVelocity(_JointTerm):
+    """Speed over which friction falls from breakaway to Coulomb friction."""
+
+    summary = "speed over which friction falls from breakaway to Coulomb friction"
+    unit, bounds, parameter = "rad/s", (1e-6, np.inf), "stribeck_velocity"
+
+
+@final
+class CommandDropout(_DriveTerm):
+    """Share of the commands that are lost on the way: the drive keeps the last one."""
+
+    summary = "share of the commands that are lost: the drive keeps the last one"
+    unit, bounds, parameter = "1", (0.0, 1.0), "dropout"
+    defaults = commands.NOMINAL
+
+    def table(self, effects: Effects) -> Table:  # noqa: D102
+        return effects.commands.parameters
