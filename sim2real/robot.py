@@ -35,6 +35,86 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LuGre:
+    """Friction of a drive at the joint, as bristles that bend (Canudas de Wit et al. 1995)."""
+
+    stiffness: float
+    """Of the bristles [Nm/rad]."""
+    damping: float
+    """Of the bristles [Nm s/rad]; the integrator adds timestep × damping to the joint's inertia."""
+    coulomb: float
+    """At speed [Nm]."""
+    static: float
+    """At the first motion [Nm]."""
+    stribeck: float
+    """Speed at which the one becomes the other [rad/s]."""
+
+    def __post_init__(self) -> None:
+        _above_zero("lugre", self)
+        if self.static < self.coulomb:
+            raise ConfigError(f"lugre: static {self.static} is below coulomb {self.coulomb}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Motor:
+    """The DC motor behind a joint, whose driver gives the commanded torque while voltage lasts."""
+
+    resistance: float
+    """Of the winding, cables and driver [ohm]."""
+    torque_constant: float
+    """Of the motor without its gear [Nm/A], which is its back-EMF [V s/rad] as well."""
+    voltage: float
+    """Of the supply [V]: bounds the torque, and the less the faster the joint."""
+    gear: float = 1.0
+    """Turns of the motor for one of the joint."""
+    rotor_inertia: float = 0.0
+    """Of the motor without its gear [kg m²]."""
+    inductance: float = 0.0
+    """Of the winding [H]; 0: the current follows at once."""
+    cogging: tuple[float, float] = (0.0, 0.0)
+    """Amplitude [Nm] and periods a turn, at the joint."""
+    lugre: LuGre | None = None
+
+    def __post_init__(self) -> None:
+        _above_zero("motor", self, ("resistance", "torque_constant", "voltage", "gear"))
+        if self.rotor_inertia < 0 or self.inductance < 0:
+            raise ConfigError("motor: rotor_inertia and inductance must not be negative")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terrain:
+    """Uneven ground: tiles of several kinds, from easy to hard, each flat in its middle."""
+
+    replaces: str
+    """The geom, a plane, whose name, place, friction and colour the terrain takes."""
+    kinds: tuple[Literal["flat", "rough", "slope", "stairs", "waves", "blocks"], ...]
+    levels: int = 5
+    """How many difficulties each kind has."""
+    edge: float = 8.0
+    """Length of a tile [m]."""
+    resolution: float = 0.1
+    """Between two heights [m]."""
+    height: float = 0.2
+    """Of the hardest level [m]."""
+    platform: float = 1.0
+    """Half width of the flat middle [m]."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _above_zero("terrain", self, ("levels", "edge", "resolution", "height", "platform"))
+        if not self.kinds:
+            raise ConfigError("terrain: name at least one kind")
+        if not 2 * self.platform < self.edge or not 4 * self.resolution < self.edge:
+            raise ConfigError(f"terrain: an edge of {self.edge} m leaves no room for a tile")
+
+
+def _above_zero(what: str, value: Any, names: tuple[str, ...] = ()) -> None:
+    for name in names or tuple(value.__dataclass_fields__):
+        if not getattr(value, name) > 0:
+            raise ConfigError(f"{what}: {name} = {getattr(value, name)} must be above 0")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Joint:
     """One joint and how it is driven."""
 
@@ -51,9 +131,13 @@ class Joint:
     """Position mode: an action moves the target from `home`, or from where it is."""
     action_scale: float | None = None
     """What an action of 1 means [Nm, or rad]; the torque limit if not given, in torque mode."""
+    motor: Motor | None = None
+    """The DC motor that makes the torque; an ideal one if not given."""
 
     def __post_init__(self) -> None:
         if self.mode == "passive":
+            if self.motor is not None:
+                raise ConfigError("a passive joint has no motor: leave it out, or drive the joint")
             return
         if self.limits is None:
             raise ConfigError("a driven joint needs limits = { torque = ..., velocity = ... }")
@@ -96,6 +180,10 @@ class Robot:
     """The site that tasks move: a fingertip."""
     feet: tuple[str, ...] = ()
     """The sites that carry a walking robot."""
+    deciding_geoms: tuple[str, ...] = ()
+    """Geoms whose friction and softness hold in their contacts, whatever the ground's."""
+    terrain: Terrain | None = None
+    """Uneven ground instead of a plane."""
     randomize: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     """Dynamics parameter → how it differs between simulator and robots."""
     correlate: tuple[Correlation, ...] = ()
@@ -190,9 +278,12 @@ class Robot:
         return robot
 
     def with_ranges(self, ranges: Mapping[str, Range]) -> "Robot":
-        """Return the robot with other randomization."""
+        """Return the robot with other randomization; what is left of a group stays correlated."""
+        groups = (group.over(ranges) for group in self.correlations)
         return dataclasses.replace(
-            self, randomize={name: item.to_toml() for name, item in ranges.items()}
+            self,
+            randomize={name: item.to_toml() for name, item in ranges.items()},
+            correlate=tuple(group for group in groups if len(group.parameters) > 1),
         )
 
 

@@ -38,11 +38,11 @@ class Measured:
     """Of a floating base, in its own frame [rad/s]: what a gyroscope reports."""
 
     @classmethod
-    def split(cls, robot: Robot, row: Array) -> "Measured":
-        """Return the signals of one row of numbers, in the order of `measured_signals`."""
+    def split(cls, robot: Robot, row: NDArray[Any]) -> "Measured":
+        """Return the signals of numbers in the order of `measured_signals`, (m,) or (n, m)."""
         signals = measured_signals(robot)
         ends = np.cumsum([signal.size for signal in signals.values()])
-        return cls(**dict(zip(signals, np.split(row, ends[:-1]), strict=True)))
+        return cls(**dict(zip(signals, np.split(row, ends[:-1], axis=-1), strict=True)))
 
     def of(self, index: Any) -> "Measured":
         """Return the signals of one robot, or of some: of `value[index]` for each."""

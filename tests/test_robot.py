@@ -144,3 +144,12 @@ def test_parameters_drawn_at_different_times_cannot_be_correlated(tmp_path):
     groups = ['parameters = ["body.arm.mass", "joint.pivot.damping"]\ncoefficient = 0.5']
     with pytest.raises(ParameterError, match="different times"):
         with_groups(tmp_path, groups, ranges)
+
+
+def test_other_ranges_keep_what_is_left_of_a_group(tmp_path):
+    ranges = TWO + '"joint.pivot.armature" = { set = [0, 1] }\n'
+    names = ["body.arm.mass", "joint.pivot.damping", "joint.pivot.armature"]
+    three = with_groups(tmp_path, [f"parameters = {names}\ncoefficient = 0.5"], ranges)
+    two = three.with_ranges({name: three.ranges[name] for name in names[1:]})
+    assert [group.parameters for group in two.correlations] == [tuple(sorted(names[1:]))]
+    assert three.with_ranges({names[0]: three.ranges[names[0]]}).correlations == ()

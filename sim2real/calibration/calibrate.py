@@ -155,11 +155,6 @@ def calibrate(
 def _check(robot: Robot, recipe: Recipe, fit_logs: Sequence[Log]) -> None:
     if not fit_logs:
         raise CalibrationError("no logs to fit: name at least one")
-    if robot.base is not None:
-        raise CalibrationError(
-            f"robot {robot.name!r}: its base floats, and no sensor tells how fast: no window has a"
-            " known start: hang the robot up, and calibrate a robot.toml without [base]"
-        )
     for joint in recipe.avoid:
         if joint not in robot.joints:
             raise CalibrationError(

@@ -1,5 +1,6 @@
 """`sim2real robots`: list the robots, or what can be randomized on one."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -75,29 +76,48 @@ def _joints(robot: Robot, as_json: bool) -> None:
         console.print(f"free base: {robot.base.body}, with an IMU (orientation, angular velocity)")
     ranges = Table("randomized", "range", box=None)
     for name, data in robot.randomize.items():
-        ranges.add_row(name, _range(data))
+        ranges.add_row(name, range_text(data))
     return console.print(ranges)
 
 
 def _parameters(robot: Robot, as_json: bool) -> None:
     from sim2real.randomization.inventory import inventory
+    from sim2real.randomization.terms import TERMS
     from sim2real.sim.model import compile_model
 
     rows = inventory(robot, compile_model(robot))
     if as_json:
         return print_json([vars(row) for row in rows])
     ranges = robot.ranges
-    table = Table(box=None)
-    for title in ("parameter", "nominal", "unit", "in robot.toml"):
-        table.add_column(title, no_wrap=True)
-    for row in rows:
-        span = _range(ranges[row.name].to_toml()) if row.name in ranges else ""
-        table.add_row(row.name, f"{row.nominal:.4g}", row.unit, span)
-    console.print(table)
-    summaries = {_kind(row.name): row.summary for row in rows}
-    for kind, summary in summaries.items():
-        console.print(f"{kind}: {summary}")
+    width = max(len(row.name) for row in rows)
+    for kind, entries in itertools.groupby(rows, lambda row: _kind(row.name)):
+        term = TERMS[kind]
+        usual = f"; usual: {range_text(term.usual.to_toml())}" if term.usual else ""
+        console.print(Text(kind, "bold"), Text(f"[{term.unit}] {term.summary}{usual}", "dim"))
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(min_width=width + 2, no_wrap=True)
+        table.add_column(min_width=12)
+        table.add_column()
+        # the numbers of one element on one line, as far as robot.toml has nothing to say of them
+        for _, numbers in itertools.groupby(entries, lambda row: _line(row.name, ranges)):
+            _add_line(table, list(numbers), ranges)
+        console.print(table)
     return None
+
+
+def _line(name: str, ranges: Mapping[str, Any]) -> str:
+    """Return what is alike for parameters that stand on one line."""
+    return name if name in ranges else name.partition("[")[0]
+
+
+def _add_line(table: Table, numbers: Sequence[Any], ranges: Mapping[str, Any]) -> None:
+    first, name = numbers[0], numbers[0].name
+    if len(numbers) > 1:
+        name = f"{name[:-1]}-{ParameterName.parse(numbers[-1].name).index}]"
+    nominal = [f"{each.nominal:.4g}" for each in numbers]
+    alike = len(set(nominal)) == 1
+    span = range_text(ranges[first.name].to_toml()) if first.name in ranges else ""
+    table.add_row(f"  {name}", nominal[0] if alike else " ".join(nominal), span)
 
 
 def _kind(name: str) -> str:
@@ -106,8 +126,8 @@ def _kind(name: str) -> str:
     return f"{parsed.kind}.{parsed.attribute}"
 
 
-def _range(data: Any) -> str:
+def range_text(data: Any) -> str:
     """Return `{ set = { normal = [1, 2] }, every = 0.5 }` as 'set normal [1, 2], every 0.5'."""
     if not isinstance(data, Mapping):
         return str(data)
-    return ", ".join(f"{word} {_range(value)}" for word, value in data.items())
+    return ", ".join(f"{word} {range_text(value)}" for word, value in data.items())

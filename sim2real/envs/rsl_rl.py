@@ -24,6 +24,10 @@ class RslRlEnv(VecEnv):
         self.cfg = {}
         self.observations = self._groups(env.reset()[0], self._privileged())
 
+    def restart(self) -> None:
+        """Start every environment's next episode, wherever it is."""
+        self.observations = self._groups(self.env.reset()[0], self._privileged())
+
     def get_observations(self) -> TensorDict:
         """Return the current observations."""
         return self.observations

@@ -1,7 +1,7 @@
 """A robot's task in n randomized simulations, as a gymnasium VectorEnv."""
 
 import fnmatch
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, final
 
 import gymnasium
@@ -15,6 +15,7 @@ from sim2real.envs.episodes import Episodes
 from sim2real.errors import ParameterError, known
 from sim2real.parameters import randomness
 from sim2real.parameters.posterior import Posterior
+from sim2real.parameters.ranges import Range
 from sim2real.randomization.draws import Instant
 from sim2real.randomization.engine import Randomizer
 from sim2real.robot import Robot
@@ -79,6 +80,8 @@ class RobotVectorEnv(VectorEnv):
         self._correlations = robot.correlations if randomized else ()
         self._posterior = posterior if randomized else None
         self._posterior_share = posterior_share
+        self._moved: Mapping[str, Range] = {}
+        self._boundary = 0.0
         self.environments = np.arange(num_envs) if environments is None else np.array(environments)
         self.progress = 1.0
         self._action_map = ActionMap.of(robot)
@@ -98,14 +101,17 @@ class RobotVectorEnv(VectorEnv):
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
         """Start every environment: episode 0 of `seed`, or the next episode without one.
 
-        `options={"episode": e}` starts episode e instead.
+        `options={"episode": e}` starts episode e instead. `options={"worlds": values}` sets the
+        parameters (num_envs, p), in the order of `randomizer.names`, of the episodes that start
+        here; starts, goals and noise are the seed's. Such worlds have no place in the
+        distribution: `privileged` is NaN.
         """
         if seed is not None:
             self._seed_everything(int(seed[0] or 0) if isinstance(seed, list) else seed)
             self.episode[:] = -1
         if options and "episode" in options:
             self.episode[:] = options["episode"] - 1
-        self._start(self._everyone)
+        self._start(self._everyone, (options or {}).get("worlds"))
         return self._remember(self._observe()), {}
 
     def step(self, actions: NDArray[Any]) -> Step:  # type: ignore[override]
@@ -137,6 +143,11 @@ class RobotVectorEnv(VectorEnv):
             raise ParameterError(f"progress = {progress} must be in [0, 1]")
         self.progress = float(progress)
 
+    def randomize(self, ranges: Mapping[str, Range], *, boundary: float = 0.0) -> None:
+        """Draw from other ranges from each environment's next episode on: `Randomizer.replace`."""
+        self.randomizer.replace(ranges, boundary=boundary)
+        self._moved, self._boundary = dict(ranges), boundary
+
     @property
     def privileged(self) -> NDArray[np.float32]:
         """What only a critic may see: each world's parameters, normalized, (n, nprivileged).
@@ -159,7 +170,7 @@ class RobotVectorEnv(VectorEnv):
     @property
     def values(self) -> Array:
         """The parameters of each world as they are now (n, p), in the randomizer's order."""
-        return self._values.copy()
+        return self.worlds.copy()
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that is needed to continue exactly from here."""
@@ -178,7 +189,7 @@ class RobotVectorEnv(VectorEnv):
         self._seed_everything(data["seed"])
         self.progress, self.diverged = data["progress"], data["diverged"]
         self.randomizer.mender.count = data["mended"]
-        self.randomizer.apply(self._everyone, data["_values"])
+        self.randomizer.apply(self._everyone, data["worlds"])
         self._start_physics(self._everyone, data["episode"])
         for name in self._state_names:  # after the start, which sends a command of its own
             getattr(self, name)[...] = data[name]
@@ -189,7 +200,7 @@ class RobotVectorEnv(VectorEnv):
 
     _state_names = (
         *("episode", "steps", "command", "goal", "success_steps", "returns"),
-        *("_values", "_normalized", "_progress", "_last"),
+        *("worlds", "_normalized", "_progress", "_last"),
     )
 
     def _seed_everything(self, seed: int) -> None:
@@ -204,6 +215,8 @@ class RobotVectorEnv(VectorEnv):
             posterior_share=self._posterior_share,
             impossible=self.robot.impossible,
         )
+        if self._moved:
+            self.randomizer.replace(self._moved, boundary=self._boundary)
 
     def _make_spaces(self) -> None:
         limit = np.full(self.task.nobs, np.inf, np.float32)
@@ -224,12 +237,13 @@ class RobotVectorEnv(VectorEnv):
         self.returns = np.zeros(n)
         self.diverged = 0
         """How many episodes ended because their simulation diverged."""
-        self._values = np.zeros((n, len(self.randomizer.names)))
-        self._normalized = np.zeros_like(self._values)
+        self.worlds = np.zeros((n, len(self.randomizer.names)))
+        """The parameters that each environment simulates now (n, p), as `randomizer.names`."""
+        self._normalized = np.zeros_like(self.worlds)
         self._progress = np.ones(n)
         self._last = np.zeros((n, self.task.nobs), np.float32)
 
-    def _start(self, ids: NDArray[np.int32]) -> None:
+    def _start(self, ids: NDArray[np.int32], worlds: Array | None = None) -> None:
         self.episode[ids] += 1
         self.steps[ids] = 0
         self.success_steps[ids] = 0
@@ -237,7 +251,9 @@ class RobotVectorEnv(VectorEnv):
         self._progress[ids] = self.progress
         episode, who = self.episode[ids], self.environments[ids]
         values, self._normalized[ids] = self.randomizer.draw(who, episode, self._progress[ids])
-        self._values[ids] = values
+        if worlds is not None:
+            values, self._normalized[ids] = worlds, np.nan
+        self.worlds[ids] = values
         self.randomizer.apply(ids, values)
         self._start_physics(ids, episode)
         if self.task.ngoal:
@@ -257,7 +273,7 @@ class RobotVectorEnv(VectorEnv):
     def _vary(self, ids: NDArray[np.int32]) -> None:
         """Draw anew what varies within the episodes of `ids` (n,)."""
         now = Instant(self.environments, self.episode, self.steps, self._progress).of(ids)
-        self.randomizer.vary(ids, now, (self._values, self._normalized))
+        self.randomizer.vary(ids, now, (self.worlds, self._normalized))
 
     def _remember(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
         """Keep what is returned: an episode that diverges in the next step ends with it."""
@@ -329,7 +345,7 @@ class RobotVectorEnv(VectorEnv):
             environment=self.environments[ids],
             episode=self.episode[ids],
             progress=self._progress[ids],
-            values=self._values[ids],
+            values=self.worlds[ids],
             returns=self.returns[ids],
             steps=self.steps[ids],
             success=infos["success"][ids],

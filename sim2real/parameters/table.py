@@ -40,7 +40,7 @@ class RangeTable:
 
         `progress`, a number or (n,), is the share of the training that is over.
         """
-        x = np.empty_like(u)
+        x = np.zeros_like(u)  # also what the others get later: leftovers may not be numbers
         if self._uniform is not None:
             low, high = self._low[self._uniform], self._high[self._uniform]
             x[:, self._uniform] = low + u[:, self._uniform] * (high - low)

@@ -1,18 +1,21 @@
 """The engine: draws a world for each (environment, episode) and writes it to the simulator."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sim2real.errors import ParameterError
+from sim2real.errors import ParameterError, known
 from sim2real.parameters import randomness
 from sim2real.parameters.correlation import Correlation
 from sim2real.parameters.posterior import Posterior
 from sim2real.parameters.ranges import Range
 from sim2real.randomization.draws import Draws, Instant, draws_of
+from sim2real.randomization.friction import refuse_hidden_friction
 from sim2real.randomization.mending import Impossible, Mender, check_ranges
+from sim2real.randomization.moving import Moved
 from sim2real.randomization.parameters import ParameterSet
 from sim2real.sim.simulator import Ids, Simulator
 
@@ -62,7 +65,9 @@ class Randomizer:
         drawn = ranges if posterior_share < 1.0 else {name: ranges[name] for name in independent}
         check_ranges(self.parameters, drawn, impossible)
         nominal = dict(zip(self.names, self.parameters.nominal, strict=True))
+        self._drawn, self._declared, self._correlations = dict(drawn), dict(drawn), correlations
         self._draws = draws_of(drawn, nominal, correlations, sim.robot.control_hz)
+        self._moved: Moved | None = None
         self._within = [draws for draws in self._draws if draws.within_episode]
         self._refuse_times_of(known)
         self._known = slice(len(independent), None)
@@ -70,6 +75,7 @@ class Randomizer:
         self.mender = Mender(self.parameters, impossible, self._blocks())
         """What is done about draws that are not possible, and how often it was."""
         self._certain = self.mender.is_idle(drawn, posterior)
+        refuse_hidden_friction(sim.model, drawn)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -80,6 +86,57 @@ class Randomizer:
     def varies(self) -> bool:
         """Whether worlds change within an episode."""
         return bool(self._within)
+
+    @property
+    def ranges(self) -> Mapping[str, Range]:
+        """What parameters are drawn from now, where the posterior does not know better."""
+        return MappingProxyType(self._drawn)
+
+    @property
+    def movable(self) -> dict[str, Range]:
+        """The declared ranges that `replace` can replace.
+
+        Those are drawn once an episode, each for itself, and neither move by a curriculum nor are
+        known from the posterior.
+        """
+        together = {name for group in self._correlations for name in group.parameters}
+        return {
+            name: item
+            for name, item in self._declared.items()
+            if item.when == "episode"
+            and item.curriculum is None
+            and name not in together
+            and self.names.index(name) < self._known.start
+        }
+
+    def replace(self, ranges: Mapping[str, Range], *, boundary: float = 0.0) -> None:
+        """Draw the parameters of `ranges` from these from now on, and the others as declared.
+
+        Args:
+            ranges: parameter → its new range, within the bounds of the declared one.
+            boundary: share of the worlds in which one of these parameters, in turn with the others,
+                stands at one end of its range.
+
+        Raises:
+            ParameterError: a range that cannot move, or leaves the declared one.
+        """
+        nominal = dict(zip(self.names, self.parameters.nominal, strict=True))
+        movable, bounds = self.movable, np.empty((len(ranges), 2, 2))
+        for i, (name, item) in enumerate(ranges.items()):
+            if name not in movable:
+                raise ParameterError(f"{name!r} has no range that can move{known(name, movable)}")
+            (least, most), (low, high) = bounds[i] = [
+                each.bounds(float(nominal[name])) for each in (movable[name], item)
+            ]
+            if not (np.isfinite([least, most]).all() and least <= low <= high <= most):
+                raise ParameterError(
+                    f"{name}: [{low:g}, {high:g}] leaves the declared [{least:g}, {most:g}]"
+                )
+        self._drawn = self._declared | dict(ranges)
+        control_hz = self._sim.robot.control_hz
+        self._draws = draws_of(self._drawn, nominal, self._correlations, control_hz)
+        columns = [self.names.index(name) for name in ranges]
+        self._moved = Moved(columns, bounds[:, 0], bounds[:, 1], boundary) if ranges else None
 
     def draw(
         self, ids: NDArray[Any], episode: NDArray[np.int64], progress: ArrayLike = 1.0
@@ -101,6 +158,8 @@ class Randomizer:
             worlds = nominal[rows].copy(), np.zeros_like(nominal[rows])
             self._fill(worlds, self._draws, instant.of(rows), attempt)
             self._fill_known(worlds, instant.of(rows), attempt)
+            if self._moved is not None:
+                self._moved.finish(worlds, self.seed, instant.of(rows))
             return worlds
 
         worlds = sample(slice(None), 0)

@@ -1,7 +1,6 @@
 """A set of dynamics parameters of one robot, read from its model and written to simulations."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import NoReturn, final
 
 import mujoco
@@ -9,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim2real.errors import ParameterError
+from sim2real.randomization.conditions import boundary, conditions_of
 from sim2real.randomization.terms import make_term
-from sim2real.randomization.terms.term import Term
+from sim2real.randomization.terms.term import SharedTerm, Term, Writer
 from sim2real.sim.simulator import Ids, Simulator
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-
-_BISECTIONS = 50
 
 
 @final
@@ -31,8 +29,11 @@ class ParameterSet:
         self.terms = tuple(make_term(model, name, tuple(joints)) for name in names)
         self.nominal: Array = np.array([term.nominal for term in self.terms])
         self.bounds: Array = np.array([term.bounds for term in self.terms]).reshape(-1, 2)
-        self._needs_set_const = [term.needs_set_const for term in self.terms]
-        self.conditions = _conditions(model, tuple(joints), self.names, self.terms)
+        self.conditions = conditions_of(model, tuple(joints), self.names, self.terms)
+        _refuse_shared_numbers(self.terms)
+        self._alone, self._together = _writers(model, self.terms)
+        self._all = frozenset(range(len(self.terms)))
+        self._for_set_const = frozenset(i for i in self._all if self.terms[i].needs_set_const)
 
     def write(
         self, sim: Simulator, ids: Ids, values: Array, columns: Sequence[int] | None = None
@@ -46,10 +47,14 @@ class ParameterSet:
         """
         if self.impossible(values).any():
             self.refuse(values)
-        chosen = range(len(self.terms)) if columns is None else columns
-        for column in chosen:
-            self.terms[column].write(sim, ids, values[:, column])
-        if any(self._needs_set_const[column] for column in chosen):
+        chosen = self._all if columns is None else frozenset(columns)
+        for column, term in self._alone:
+            if column in chosen:
+                term.write(sim, ids, values[:, column])
+        for owned, writer in self._together:  # what acts on each other is written together
+            if not chosen.isdisjoint(owned):
+                writer.write(sim, ids, values[:, owned])
+        if not chosen.isdisjoint(self._for_set_const):
             sim.fields.set_const(ids)
 
     def impossible(self, values: Array) -> Mask:
@@ -70,7 +75,7 @@ class ParameterSet:
         values = np.clip(values, low, high)
         for condition in self.conditions:
             rows = np.flatnonzero(~condition.possible(values))
-            values[rows] = _boundary(values[rows], inside[rows], condition)
+            values[rows] = boundary(values[rows], inside[rows], condition)
         return values
 
     def refuse(self, values: Array) -> NoReturn:
@@ -89,53 +94,32 @@ class ParameterSet:
         raise ParameterError(f"{given}: impossible together: {condition.summary}")
 
 
-@dataclass(frozen=True)
-class Condition:
-    """What some of the parameters must fulfil together."""
-
-    columns: list[int]
-    """Where they stand; those that are not in the set have their nominal values."""
-    possible: Callable[[Array], Mask]
-    """Values of the whole set (n, p) → which rows are possible (n,)."""
-    summary: str
-
-
-def _conditions(
-    model: mujoco.MjModel, joints: tuple[str, ...], names: tuple[str, ...], terms: tuple[Term, ...]
-) -> tuple[Condition, ...]:
-    found = {term.together: term for term in terms if term.together}
-    return tuple(
-        _condition(term, model, joints, names, together) for together, term in found.items()
-    )
+def _refuse_shared_numbers(terms: Sequence[Term]) -> None:
+    owner: dict[tuple[str, int], SharedTerm] = {}
+    for term in terms:
+        if isinstance(term, SharedTerm):
+            for number in term.touches():
+                other = owner.setdefault(number, term)
+                if other.writer is not term.writer:  # one writer lets its terms act together
+                    raise ParameterError(
+                        f"'{other.name}' and '{term.name}' set the same {number[0]}:"
+                        " leave one of them out"
+                    )
 
 
-def _condition(
-    term: Term,
-    model: mujoco.MjModel,
-    joints: tuple[str, ...],
-    names: tuple[str, ...],
-    together: tuple[str, ...],
-) -> Condition:
-    nominal = np.array([make_term(model, name, joints).nominal for name in together])
-    given = [i for i, name in enumerate(together) if name in names]
-    columns = [names.index(together[i]) for i in given]
-
-    def possible(values: Array) -> Mask:
-        full = np.tile(nominal, (len(values), 1))
-        full[:, given] = values[:, columns]
-        return term.possible(full)
-
-    return Condition(columns, possible, term.possible.__doc__ or term.summary)
-
-
-def _boundary(values: Array, inside: Array, condition: Condition) -> Array:
-    """Return the last possible point (n, p) on the way from `inside` to `values`."""
-    low, high = np.zeros(len(values)), np.ones(len(values))
-    apart = np.zeros_like(values)
-    apart[:, condition.columns] = (values - inside)[:, condition.columns]
-    start = values - apart
-    for _ in range(_BISECTIONS):
-        middle = 0.5 * (low + high)
-        possible = condition.possible(start + middle[:, None] * apart)
-        low, high = np.where(possible, middle, low), np.where(possible, high, middle)
-    return start + low[:, None] * apart
+def _writers(
+    model: mujoco.MjModel, terms: Sequence[Term]
+) -> tuple[list[tuple[int, Term]], list[tuple[NDArray[np.intp], Writer]]]:
+    """Return the terms that are written alone with their columns, and the writers of the others."""
+    alone: list[tuple[int, Term]] = []
+    groups: dict[type[Writer], list[tuple[int, SharedTerm]]] = {}
+    for column, term in enumerate(terms):
+        if isinstance(term, SharedTerm):
+            groups.setdefault(term.writer, []).append((column, term))
+        else:
+            alone.append((column, term))
+    together = [
+        (np.array([column for column, _ in group]), writer(model, [term for _, term in group]))
+        for writer, group in groups.items()
+    ]
+    return alone, together

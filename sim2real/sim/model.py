@@ -15,6 +15,9 @@ from sim2real.errors import RobotError, known
 from sim2real.parameters.names import ParameterName
 from sim2real.robot import Joint, Robot
 from sim2real.sim.base import base_addresses
+from sim2real.sim.contacts import let_decide
+from sim2real.sim.motor import set_dcmotor
+from sim2real.sim.terrain import add_terrain
 
 
 def compile_model(robot: Robot, max_delay: float | None = None) -> mujoco.MjModel:
@@ -28,29 +31,44 @@ def compile_model(robot: Robot, max_delay: float | None = None) -> mujoco.MjMode
     Raises:
         RobotError: the model does not load, or has no such joint, or the rates do not fit.
     """
-    spec = _load(robot)
-    if robot.physics_hz is not None:
-        spec.option.timestep = 1.0 / robot.physics_hz
-    _remove_actuators(spec)
-    _check_joints(spec, robot)
-    delay = _longest_delay(robot) if max_delay is None else max_delay
-    nsample = math.ceil(delay / spec.option.timestep - 1e-9) if delay > 0 else 0
-    # the model's default class would lend them its gear and its control range
-    plain = mujoco.MjSpec().default
-    for name in robot.driven:
-        _add_actuator(spec, plain, name, robot.joints[name], nsample)
+    spec = make_spec(robot, max_delay)
     try:
         with _deprecations_of_others(robot):
             model = spec.compile()
     except ValueError as error:
         raise RobotError(f"robot {robot.name!r}: {robot.model} does not compile: {error}") from None
     _check_rates(robot, model)
-    sites = _names(model, "site", model.nsite)
-    for site in (*((robot.tip,) if robot.tip else ()), *robot.feet):
-        if site not in sites:
-            raise RobotError(f"robot {robot.name!r}: no site {site!r}{known(site, sites)}")
+    for kind, named in (
+        ("site", (*filter(None, (robot.tip,)), *robot.feet)),
+        ("geom", robot.deciding_geoms),
+    ):
+        for name in named:
+            names = _names(model, kind, {"site": model.nsite, "geom": model.ngeom}[kind])
+            if name not in names:
+                raise RobotError(f"robot {robot.name!r}: no {kind} {name!r}{known(name, names)}")
     base_addresses(robot, model)
+    let_decide(model, robot.deciding_geoms)
     return model
+
+
+def make_spec(robot: Robot, max_delay: float | None = None) -> mujoco.MjSpec:
+    """Return what `compile_model` compiles, but for `deciding_geoms`; raises RobotError."""
+    spec = _load(robot)
+    for body in spec.bodies:
+        body.simple = False  # a "simple" body ignores a centre of mass that is moved later
+    if robot.terrain is not None:
+        add_terrain(spec, robot.terrain, robot.name)
+    if robot.physics_hz is not None:
+        spec.option.timestep = 1.0 / robot.physics_hz
+    _remove_actuators(spec)
+    _check_joints(spec, robot)
+    delay = _longest_delay(robot) if max_delay is None else max_delay
+    nsample = math.ceil(delay / _shortest_step(robot, spec) - 1e-9) if delay > 0 else 0
+    # the model's default class would lend them its gear and its control range
+    plain = mujoco.MjSpec().default
+    for name in robot.driven:
+        _add_actuator(spec, plain, name, robot.joints[name], nsample)
+    return spec
 
 
 def substeps(robot: Robot, model: mujoco.MjModel) -> int:
@@ -113,10 +131,13 @@ def _add_actuator(
         nsample=nsample,
         interp=1,  # linear: a delay acts continuously, not in whole physics steps
     )
-    if joint.mode == "torque":
+    if joint.motor is not None:
+        set_dcmotor(actuator, joint, joint.motor)
+    elif joint.mode == "torque":
         actuator.set_to_motor()
     else:
         actuator.set_to_position(kp=joint.kp, kv=joint.kd)
+    if joint.mode == "position":
         low, high = joint.limits.position or (0.0, 0.0)
         actuator.ctrllimited = True
         actuator.ctrlrange = [low, high]
@@ -139,6 +160,14 @@ def _largest(robot: Robot, attribute: str) -> float:
             f"robot {robot.name!r}: the distribution of actuators' {attribute} needs an upper bound"
         )
     return max(largest, default=0.0)
+
+
+def _shortest_step(robot: Robot, spec: mujoco.MjSpec) -> float:
+    """Return the shortest physics step [s] that the robot's ranges can draw."""
+    step = float(spec.option.timestep)
+    drawn = robot.ranges.get("opt.timestep")
+    shortest = step if drawn is None else min(step, drawn.bounds(step)[0])
+    return shortest if shortest > 0 else step  # the randomization refuses the others
 
 
 def _check_rates(robot: Robot, model: mujoco.MjModel) -> None:

@@ -22,7 +22,6 @@ from sim2real.sim.table import Table
 Array = NDArray[np.float64]
 
 NOMINAL = {
-    "strength": 1.0,
     "failure_time": math.inf,
     "deadband": 0.0,
     "encoder_resolution": 0.0,
@@ -32,9 +31,8 @@ NOMINAL = {
     "thermal_fade": 0.0,
     "thermal_time": 60.0,
 }
-_GRADUAL = ("strength", "failure_time")
-"""What stays the same throughout a control step."""
-_WITHIN_STEP = tuple(NOMINAL.keys() - set(_GRADUAL))
+_WITHIN_STEP = tuple(NOMINAL.keys() - {"failure_time"})
+"""What changes throughout a control step."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ class Servos:
             return law
         capacity = np.maximum(law.high, -law.low)
         law = self._controlled(law, control, length)
-        law = self._worn(law, time)
+        law = self._alive(law, time)
         if not self.every_physics_step:
             return law
         law = self._supplied(law, rate, capacity)
@@ -124,12 +122,11 @@ class Servos:
         bias[..., 0] += shift
         return replace(law, bias=bias)
 
-    def _worn(self, law: Law, time: Array) -> Law:
-        """Scale all that the drive does; nothing of it after its failure."""
-        value = self.parameters.value
-        strength = np.where(time[:, None] < value("failure_time"), value("strength"), 0.0)
-        law = replace(law, gain=law.gain * strength, bias=law.bias * strength[..., None])
-        return law.scaled(strength, strength)
+    def _alive(self, law: Law, time: Array) -> Law:
+        """Leave nothing of what the drive does after its failure."""
+        alive = np.where(time[:, None] < self.parameters.value("failure_time"), 1.0, 0.0)
+        law = replace(law, gain=law.gain * alive, bias=law.bias * alive[..., None])
+        return law.scaled(alive, alive)
 
     def _supplied(self, law: Law, rate: Array, capacity: Array) -> Law:
         """Limit the torque to what heat, supply voltage and speed leave of it."""

@@ -60,7 +60,9 @@ class TrackVelocityOptions(TaskOptions):
     start_noise: float = 0.1
     """Largest deviation of the start from home [rad, rad/s, m/s]."""
     fallen: float = 1.0
-    """A robot that leans further than this has fallen [rad]."""
+    """A robot has fallen that leans further than this [rad] ..."""
+    lowest: float = 0.4
+    """... or is lower than this share of its height at home; -inf on uneven ground."""
     error: float = 0.3
     """It tracks when the velocity is within this distance of the command [m/s] ..."""
     turn_error: float = 0.4
@@ -138,7 +140,7 @@ class TrackVelocity(Task):
         base = _base(state)
         assert self._robot.base is not None  # checked by `of`
         # a height that nobody knows is NaN, and not too low
-        low = base.position[:, 2] < 0.4 * self._robot.base.height
+        low = base.position[:, 2] < self._options.lowest * self._robot.base.height
         upright = projected_gravity(base.orientation)[:, 2] < -math.cos(self._options.fallen)
         return low | ~upright
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from sim2real.errors import ConfigError
+from sim2real.randomization.adaptive.settings import AdaptiveSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +55,16 @@ class SACSettings:
     """Updates for each control step of all environments."""
     train_every: int = 1
     """Control steps between updates."""
-    state_dependent_noise: bool = False
-    """Explore with a noise that is a function of the state and is drawn anew after each update
-    (gSDE, Raffin et al. 2022): smooth, where a rate of 100 Hz averages white noise away."""
+    noise: Literal["white", "state_dependent"] = "white"
+    """What explores. State-dependent noise is a function of the state that is drawn anew after each
+    update (gSDE, Raffin et al. 2022): smooth, where a rate of 100 Hz averages white noise away."""
+
+    def __post_init__(self) -> None:
+        if self.train_every < 1 or self.iteration_steps % self.train_every:
+            raise ConfigError(
+                f"sac: iteration_steps = {self.iteration_steps} must be a multiple of train_every ="
+                f" {self.train_every}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +94,7 @@ class Job:
     evaluate_every: int = 10
     """Iterations between evaluations; the best policy on them is kept."""
     evaluation_envs: int = 64
+    adaptive: AdaptiveSettings = field(default_factory=AdaptiveSettings)
     ppo: PPOSettings = field(default_factory=PPOSettings)
     sac: SACSettings = field(default_factory=SACSettings)
 
@@ -101,6 +110,12 @@ class Job:
         for name, count in counts.items():
             if count < 1:
                 raise ConfigError(f"{name}: {count} must be at least 1")
+        if self.adaptive.moves_ranges and not self.randomized:
+            raise ConfigError(f"adaptive: {self.adaptive.algorithm} needs randomized = true")
+        if self.adaptive.worst is not None and self.algorithm != "ppo":
+            raise ConfigError(
+                'adaptive: epopt needs algorithm = "ppo": a replay buffer forgets no good episode'
+            )
 
     @property
     def settings(self) -> PPOSettings | SACSettings:

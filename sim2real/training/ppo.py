@@ -14,6 +14,7 @@ from tensordict import TensorDict
 from sim2real.envs.rsl_rl import RslRlEnv
 from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.errors import ConfigError
+from sim2real.randomization.adaptive.epopt import EPOptSettings, worst
 from sim2real.training.job import PPOSettings
 from sim2real.training.policy import Policy
 from sim2real.training.statistics import EpisodeStatistics
@@ -28,10 +29,26 @@ class PPOTrainer(Trainer):
     its own last state, and the whole state can be saved and continued exactly.
     """
 
-    def __init__(self, env: RobotVectorEnv, settings: PPOSettings, seed: int, nthread: int = 1):
-        """Make a trainer that updates its networks on `nthread` threads."""
+    def __init__(
+        self,
+        env: RobotVectorEnv,
+        settings: PPOSettings,
+        seed: int,
+        nthread: int = 1,
+        *,
+        worst: EPOptSettings | None = None,
+    ):
+        """Make a trainer.
+
+        Args:
+            env: what to learn in.
+            settings: of the algorithm.
+            seed: of networks, actions and minibatches.
+            nthread: threads that update the networks.
+            worst: learn from whole episodes, and only from those of the lowest returns.
+        """
         torch.manual_seed(seed)
-        self._settings, self._nthread = settings, nthread
+        self._settings, self._nthread, self._worst = settings, nthread, worst
         self.env, self._env = env, RslRlEnv(env)
         self._statistics = EpisodeStatistics(env.num_envs)
         self._algorithm = _make_algorithm(self._env, settings)
@@ -40,17 +57,21 @@ class PPOTrainer(Trainer):
 
     def iterate(self) -> dict[str, float]:  # noqa: D102
         with torch.inference_mode():
-            for _ in range(self._settings.rollout_steps):
-                self._step()
-            self._algorithm.compute_returns(self._env.get_observations())
+            if self._worst is None:
+                steps, chosen = self._settings.rollout_steps, {}
+                for _ in range(steps):
+                    self._step()
+                self._algorithm.compute_returns(self._env.get_observations())
+            else:
+                steps, chosen = self._collect_episodes(self._worst)
         with _threads(self._nthread):
             losses = self._algorithm.update()
-        self.steps += self._settings.rollout_steps * self._env.num_envs
+        self.steps += steps * self._env.num_envs
         learning = {
             "learning_rate": self._algorithm.learning_rate,
             "action_std": self._algorithm.actor.output_std.mean().item(),
         }
-        return self._statistics.summary() | losses | learning
+        return self._statistics.summary() | losses | learning | chosen
 
     def policy(self) -> Policy:  # noqa: D102
         actor = self._algorithm.actor
@@ -89,18 +110,46 @@ class PPOTrainer(Trainer):
         torch.set_rng_state(data["torch"])
         self.steps = data["steps"]
 
-    def _step(self) -> None:
+    def _collect_episodes(self, settings: EPOptSettings) -> tuple[int, dict[str, float]]:
+        """Fill the storage with an episode of each environment, and leave out all but the worst.
+
+        Returns the control steps of the longest episode, and what to log.
+        """
+        env = self._env
+        env.restart()
+        self._statistics.restart()
+        storage = _make_storage(env, self.env.max_steps)
+        self._algorithm.storage = storage
+        returns, played = torch.zeros(env.num_envs), []
+        running, diverged = returns == 0, returns != 0
+        while running.any():
+            reward, done, extras = self._step()
+            played.append(running)
+            returns += reward * running
+            diverged |= running & extras.get("diverged", torch.tensor(False))
+            running = running & (done == 0)
+        storage.shorten()
+        self._algorithm.compute_returns(env.get_observations())
+        epsilon = settings.epsilon if self.steps >= settings.burn_in else 1.0
+        chosen = _worst(returns, diverged, epsilon)
+        storage.keep(torch.stack(played) & chosen)
+        means = {"epopt/worst": returns[chosen].mean(), "epopt/all": returns.mean()}
+        return len(played), {name: value.item() for name, value in means.items()}
+
+    def _step(self) -> tuple[torch.Tensor, torch.Tensor, dict[str, Any]]:
+        """Take one step; return its rewards, which episodes ended, and the environment's extras."""
         algorithm = self._algorithm
         actions = algorithm.act(self._env.get_observations())
-        observations, reward, done, extras = self._env.step(actions)
-        self._statistics.add(reward.numpy(), done.numpy().astype(bool), extras["infos"])
-        truncated = extras["truncated"]
+        observations, earned, done, extras = self._env.step(actions)
+        self._statistics.add(earned.numpy(), done.numpy().astype(bool), extras["infos"])
+        truncated, reward = extras["truncated"], earned
         if truncated.any():
             value = algorithm.critic(extras["final_observations"])[:, 0]
-            reward = reward + self._settings.gamma * value * truncated
+            reward = earned + self._settings.gamma * value * truncated
             if extras["diverged"].any():
                 self._leave_out(extras["diverged"], reward)
         algorithm.process_env_step(observations, reward, done, {})
+        return earned, done, extras
 
     def _leave_out(self, diverged: torch.Tensor, reward: torch.Tensor) -> None:
         """Make this step of the environments that `diverged` (n,) say nothing.
@@ -135,13 +184,10 @@ def _make_algorithm(env: RslRlEnv, settings: PPOSettings) -> PPO:
         observations, groups, "actor", env.num_actions, **model, distribution_cfg=noise
     )
     critic = MLPModel(observations, groups, "critic", 1, **model)
-    storage = _Rollout(
-        "rl", env.num_envs, settings.rollout_steps, observations, [env.num_actions], "cpu"
-    )
     algorithm = PPO(
         actor,
         critic,
-        storage,
+        _make_storage(env, settings.rollout_steps),
         num_learning_epochs=settings.epochs,
         num_mini_batches=settings.minibatches,
         clip_param=settings.clip,
@@ -156,6 +202,19 @@ def _make_algorithm(env: RslRlEnv, settings: PPOSettings) -> PPO:
     parameters = chain(actor.parameters(), critic.parameters())
     algorithm.optimizer = torch.optim.Adam(parameters, settings.learning_rate, fused=True)
     return algorithm
+
+
+def _make_storage(env: RslRlEnv, steps: int) -> "_Rollout":
+    return _Rollout("rl", env.num_envs, steps, env.get_observations(), [env.num_actions], "cpu")
+
+
+def _worst(returns: torch.Tensor, diverged: torch.Tensor, epsilon: float) -> torch.Tensor:
+    """Return which episodes (n,) to learn from: a return that ended in divergence says nothing."""
+    if diverged.all():
+        return diverged
+    chosen = ~diverged
+    chosen[~diverged] = torch.from_numpy(worst(returns[~diverged].double().numpy(), epsilon))
+    return chosen
 
 
 @contextmanager
@@ -204,6 +263,24 @@ class _Rollout(RolloutStorage):
         super().clear()
         self._left_out = None
 
+    def shorten(self) -> None:
+        """Forget the room for steps that were not added."""
+        size = self.num_transitions_per_env = self.step
+        names = ("observations", "actions", "rewards", "dones", "values", "actions_log_prob",
+                 "returns", "advantages")  # fmt: skip
+        for name in names:
+            setattr(self, name, getattr(self, name)[:size])
+        self.distribution_params = tuple(param[:size] for param in self.distribution_params or ())
+        if self._left_out is not None:
+            self._left_out = self._left_out[:size]
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Leave out all steps but `rows` (nstep, n), and normalize the advantages of what stays."""
+        out = ~rows
+        self._left_out = out if self._left_out is None else self._left_out | out
+        kept = self.advantages[~self._left_out]
+        self.advantages = (self.advantages - kept.mean()) / (kept.std(correction=0) + 1e-8)
+
     def mini_batch_generator(
         self, num_mini_batches: int, num_epochs: int = 8
     ) -> Generator[Any, None, None]:
@@ -235,5 +312,5 @@ class _Rollout(RolloutStorage):
             size = self.num_envs * self.num_transitions_per_env // num_mini_batches
             return torch.randperm(num_mini_batches * size, device=self.device), size
         rows = torch.nonzero(~self._left_out.flatten())[:, 0]
-        size = len(rows) // num_mini_batches
+        size = max(1, len(rows) // num_mini_batches)
         return rows[torch.randperm(len(rows))[: num_mini_batches * size]], size

@@ -20,6 +20,7 @@ from sim2real.errors import ConfigError
 from sim2real.parameters import randomness
 from sim2real.parameters.posterior import Posterior
 from sim2real.robot import Robot
+from sim2real.training.adaptation import Adaptation
 from sim2real.training.job import Job
 from sim2real.training.policy import Policy
 from sim2real.training.trainer import Trainer
@@ -49,7 +50,8 @@ def train(
     """Train until `job.budget` steps; Ctrl-C stops after the iteration at hand.
 
     The folder then holds `job.toml`, `policy.pt` (the best on evaluation), `checkpoint.pt`,
-    `progress.jsonl`, TensorBoard events and, in `worlds/`, every episode's drawn parameters.
+    `progress.jsonl`, TensorBoard events, in `worlds/` every episode's drawn parameters and, if the
+    randomization adapts, `randomize.toml` with the ranges that it came to.
 
     Args:
         job: what to train.
@@ -77,16 +79,18 @@ def train(
 
 
 def make_trainer(job: Job, robot: Robot, posterior: Posterior | None) -> Trainer:
-    """Return the job's algorithm on its environments."""
+    """Return the job's algorithm on its environments, whose ranges stay as declared."""
+    return _trainer(job, _training_environment(job, robot, posterior))
+
+
+def _trainer(job: Job, env: RobotVectorEnv) -> Trainer:
     # more threads than the simulator's would fight with them for the cores
     torch.set_num_threads(1)
     seed = randomness.integer_seed(job.seed, "learning")
-    env = _environment(job, robot, posterior, job.settings.num_envs, "training")
-    env.set_progress(0.0)
     if job.algorithm == "ppo":
         from sim2real.training.ppo import PPOTrainer
 
-        return PPOTrainer(env, job.ppo, seed, job.nthread)
+        return PPOTrainer(env, job.ppo, seed, job.nthread, worst=job.adaptive.worst)
     from sim2real.training.sac import SACTrainer
 
     return SACTrainer(env, job.sac, seed)
@@ -112,7 +116,9 @@ class _Run:
 
     def __init__(self, job: Job, robot: Robot, posterior: Posterior | None, folder: Path):
         self._job, self._folder = job, folder
-        self._trainer = make_trainer(job, robot, posterior)
+        env = _training_environment(job, robot, posterior)
+        self._adaptation = Adaptation.of(env, job.adaptive)
+        self._trainer = _trainer(job, env)
         self._evaluation = _environment(job, robot, posterior, job.evaluation_envs, "evaluation")
         self._worlds = WorldLog(folder / "worlds", self._trainer.env) if job.log_worlds else None
         self._iteration = 0
@@ -124,6 +130,8 @@ class _Run:
                 self._trainer.env.set_progress(self._trainer.steps / self._job.budget)
                 metrics = self._trainer.iterate()
                 metrics["diverged"] = self._trainer.env.diverged
+                if self._adaptation is not None:
+                    metrics |= self._adaptation.metrics()
                 self._iteration += 1
                 done = self._trainer.steps >= self._job.budget
                 if done or self._iteration % self._job.evaluate_every == 0:
@@ -152,6 +160,8 @@ class _Run:
             raise ConfigError(
                 f"{self._folder}: another job than the one given: only steps may differ"
             )
+        if self._adaptation is not None:
+            self._adaptation.load_state_dict(data["adaptation"])
         self._trainer.load_state_dict(data["trainer"])
         self._iteration, self._best = data["iteration"], data["best"]
         if self._worlds is not None:
@@ -173,12 +183,15 @@ class _Run:
         data = {
             "job": dataclasses.asdict(self._job),
             "trainer": self._trainer.state_dict(),
+            "adaptation": None if self._adaptation is None else self._adaptation.state_dict(),
             "iteration": self._iteration,
             "best": self._best,
             "worlds": 0 if self._worlds is None else self._worlds.parts,
             "version": __version__,
         }
         _save_torch(data, self._folder / "checkpoint.pt")
+        if self._adaptation is not None:
+            self._adaptation.save(self._folder / "randomize.toml")
 
 
 class _Interrupt:
@@ -225,6 +238,12 @@ class _Log:
         finite = {name: value for name, value in metrics.items() if np.isfinite(value)}
         self._lines.write(json.dumps({"steps": steps, **finite}) + "\n")
         self._lines.flush()
+
+
+def _training_environment(job: Job, robot: Robot, posterior: Posterior | None) -> RobotVectorEnv:
+    env = _environment(job, robot, posterior, job.settings.num_envs, "training")
+    env.set_progress(0.0)
+    return env
 
 
 def _environment(

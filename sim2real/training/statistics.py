@@ -25,6 +25,10 @@ class EpisodeStatistics:
             self._finished.append((float(self._return[i]), bool(infos["success"][i])))
         self._return[done] = 0.0
 
+    def restart(self) -> None:
+        """Forget the episodes that are under way."""
+        self._return[...] = 0.0
+
     def summary(self) -> dict[str, float]:
         """Return the mean return and success rate, or nothing before an episode has ended."""
         if not self._finished:

@@ -172,8 +172,8 @@ class Listener:
     def __init__(self, robot, command=0.0):
         self.robot, self.command, self.rows = robot, np.full(1, command), []
 
-    def exchange(self, now, position, velocity):
-        self.rows.append(position[0])
+    def exchange(self, now, measured):
+        self.rows.append(measured.position[0])
         return self.command
 
 

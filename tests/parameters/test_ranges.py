@@ -75,3 +75,10 @@ def test_normalized_values_are_ranks_or_deviations_of_their_own_distribution():
     np.testing.assert_allclose(normalized[:, :4], 2 * u[:, :4] - 1)
     np.testing.assert_allclose(normalized[:, 4:].mean(axis=0), 0.0, atol=0.05)
     np.testing.assert_allclose(normalized[:, 4:].std(axis=0), 0.5, atol=0.02)
+
+
+def test_leftovers_in_memory_do_not_matter(monkeypatch):
+    """Infinity times a nominal value of 0 is an invalid number, and warns."""
+    monkeypatch.setattr(np, "empty_like", lambda array: np.full(array.shape, np.inf))
+    table = RangeTable([Range.parse({"scale": {"normal": [1.0, 0.1]}}, "")], np.zeros(1))
+    np.testing.assert_array_equal(table.values(np.array([[0.2]])), [[0.0]])

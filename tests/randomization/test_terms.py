@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 
 import mujoco
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 
 from sim2real import shipped
 from sim2real.errors import ParameterError
+from sim2real.parameters.names import ParameterName
 from sim2real.randomization.inventory import inventory
 from sim2real.randomization.parameters import ParameterSet
 from sim2real.randomization.terms import TERMS, make_term
@@ -24,6 +26,11 @@ def parameters(sim, *names):
     return ParameterSet(sim.model, tuple(sim.robot.joints), names)
 
 
+def key_of(entry):
+    name = ParameterName.parse(entry.name)
+    return f"{name.kind}.{name.attribute}"
+
+
 def everyone(sim):
     return np.arange(sim.nsim, dtype=np.int32)
 
@@ -37,9 +44,9 @@ def start(sim):
 @pytest.mark.parametrize("name", ROBOTS)
 def test_writing_the_nominal_values_changes_nothing(name):
     sim, untouched = simulator(name), simulator(name)
-    names = [entry.name for entry in inventory(sim.robot, sim.model)]
-    chosen = parameters(sim, *names)
-    chosen.write(sim, everyone(sim), np.tile(chosen.nominal, (sim.nsim, 1)))
+    for _, entries in itertools.groupby(inventory(sim.robot, sim.model), key_of):
+        chosen = parameters(sim, *(entry.name for entry in entries))
+        chosen.write(sim, everyone(sim), np.tile(chosen.nominal, (sim.nsim, 1)))
     for world in (sim, untouched):
         start(world)
         for _ in range(20):
@@ -195,3 +202,80 @@ def test_every_term_is_documented():
         assert term.__doc__, key
         assert term.summary, key
         assert term.unit, key
+
+
+def test_every_term_of_the_model_has_a_usual_range_with_its_source():
+    without = [key for key, term in TERMS.items() if term.fields and not term.usual]
+    assert not without
+    assert not [key for key, term in TERMS.items() if term.usual and not term.source]
+
+
+@pytest.mark.parametrize("name", ROBOTS)
+def test_usual_ranges_are_physical_or_are_cut_to_what_is(name):
+    sim = simulator(name)
+    for entry in inventory(sim.robot, sim.model):
+        usual = TERMS[key_of(entry)].usual
+        if usual is not None and np.isfinite(usual.distribution.support).all():
+            low, high = usual.bounds(entry.nominal)
+            assert low <= high
+            assert max(low, entry.bounds[0]) <= min(high, entry.bounds[1]), entry.name
+            assert entry.bounds[0] <= entry.nominal <= entry.bounds[1], entry.name
+
+
+def test_a_range_of_numbers_of_one_kind_is_one_write_a_field():
+    robot = shipped.find_robot("so101")
+    sim = MujocoSimulator(robot, 2)
+    names = [name for name in robot.ranges if "position" not in name and "velocity" not in name]
+    chosen = parameters(sim, *names)
+    writers = [type(writer).__name__ for _, writer in chosen._together]
+    assert sorted(writers) == ["CellWriter", "InertialWriter", "LawWriter"]
+
+
+def test_set_const_is_called_only_where_constants_depend_on_what_is_drawn():
+    sim = simulator("hopper")
+    assert parameters(sim, "body.torso.mass", "joint.leg_joint.damping")._for_set_const
+    assert not parameters(sim, "joint.leg_joint.damping", "opt.gravity[2]")._for_set_const
+
+
+def test_a_moved_centre_of_mass_is_ignored_without_set_const():
+    """Trap: why `needs_set_const` is derived from MuJoCo's own list."""
+    sim = simulator("pendulum", nsim=2)
+    sim.fields.expand("body_ipos")[1, 2, 0] = 0.1
+    offsets = []
+    for _ in range(2):
+        sim.fields.bind("xipos"), sim.fields.bind("xpos")
+        sim.fields.forward()
+        offsets.append(np.abs(sim.fields.bind("xipos") - sim.fields.bind("xpos"))[1, 2, 0])
+        sim.fields.set_const()
+    assert offsets == [0.0, pytest.approx(0.1)]
+
+
+def test_mujoco_still_leaves_the_inertia_where_the_mass_changes():
+    """Trap: why the mass term writes both."""
+    sim = simulator("pendulum", nsim=1)
+    sim.fields.expand("body_mass")[:] *= 2.0
+    sim.fields.set_const()
+    np.testing.assert_array_equal(sim.fields.get_model(0).body_inertia, sim.model.body_inertia)
+
+
+def test_mujoco_still_accepts_what_no_body_can_be():
+    """Trap: why values are checked before they are written."""
+    sim = simulator("pendulum", nsim=1)
+    sim.fields.expand("body_mass")[:, 2] = -1.0
+    sim.fields.expand("geom_friction")[:] = -1.0
+    sim.fields.set_const()
+    sim.fields.step()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("body.bob.inertia_scale", 0.0), ("body.bob.payload", -0.1), ("opt.timestep", -0.001),
+     ("opt.timestep", 0.0), ("opt.density", -1.0), ("geom.bob.size[0]", 0.0),
+     ("geom.bob.solref[0]", -0.01), ("joint.pivot.armature", -1e-3), ("body.rod.length", 0.0),
+     ("actuator.pivot.strength", -1.0), ("geom.bob.margin", -1e-3)],
+)  # fmt: skip
+def test_what_mujoco_would_accept_is_refused_here(name, value):
+    """Trap: negative masses, frictions and time steps are no errors to MuJoCo."""
+    sim = simulator("pendulum")
+    with pytest.raises(ParameterError, match="impossible"):
+        parameters(sim, name).write(sim, everyone(sim), np.full((3, 1), value))

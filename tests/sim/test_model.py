@@ -82,6 +82,16 @@ def test_longest_delay_of_the_ranges_fits_the_history(make_robot):
     assert compile_model(robot, max_delay=0.0).actuator_history[:, 0].tolist() == [0, 0]
 
 
+def test_longest_delay_fits_the_history_at_the_shortest_time_step(make_robot):
+    """Trap: a delay of more steps than the history holds reads before it, without an error."""
+    ranges = {
+        "actuator.elbow.delay": {"set": [0.0, 0.03]},
+        "opt.timestep": {"scale": [0.5, 1.0]},
+    }
+    robot = make_robot(BODY, {"shoulder": MOTOR, "elbow": MOTOR}, randomize=ranges)
+    assert compile_model(robot).actuator_history[:, 0].tolist() == [30, 30]
+
+
 def test_delay_without_a_bound_is_refused(make_robot):
     ranges = {"actuator.elbow.delay": {"set": {"normal": [0.0, 0.031]}}}
     robot = make_robot(BODY, {"shoulder": MOTOR, "elbow": MOTOR}, randomize=ranges)

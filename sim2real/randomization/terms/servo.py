@@ -49,14 +49,6 @@ class _JointTerm(EffectTerm):
 
 
 @final
-class Strength(_DriveTerm):
-    """Share of its torque that a worn or weak drive still gives, up to its limit and below."""
-
-    summary = "share of its torque that the drive gives, up to its limit and below"
-    unit, bounds, parameter = "1", (0.0, np.inf), "strength"
-
-
-@final
 class FailureTime(_DriveTerm):
     """When a drive breaks: from then on it gives no torque."""
 

@@ -1,0 +1,1 @@
+"""Adaptive domain randomization: distributions that move with returns, or with data."""
