@@ -16,7 +16,6 @@ import sys
 import types
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before numpy: favours gymnasium's many processes
@@ -61,7 +60,7 @@ def compare(
     robot_name: str, name: str, steps: int, repetitions: int, processes: tuple[int, ...]
 ) -> tuple[_result.Rates, _result.Rates]:
     """Return the frames/s of all contestants on one robot, by the clock and by processor time."""
-    robot = load(robot_name)
+    robot = find_robot(robot_name)
     envs: dict[str, Any] = {  # those that are compared most closely stand side by side
         "by_hand": ByHand(robot, NUM_ENVS, THREADS, SEED),
         "ours": ours(robot, randomized=True),
@@ -78,12 +77,6 @@ def compare(
     finally:
         for env in envs.values():
             env.close()
-
-
-def load(name: str) -> Robot:
-    """Return a robot of this folder, or a shipped one."""
-    folder = Path(__file__).parent / name
-    return Robot.load(folder) if folder.is_dir() else find_robot(name)
 
 
 def ours(robot: Robot, *, randomized: bool) -> RobotVectorEnv:

@@ -64,3 +64,40 @@ def resting_command(robot: Robot) -> NDArray[np.float64]:
     """Return the command (ncommand,) of a robot at rest: no torque, or the home position."""
     joints = (robot.joints[name] for name in robot.driven)
     return np.array([joint.home if joint.mode == "position" else 0.0 for joint in joints])
+
+
+@dataclass(frozen=True)
+class Servos:
+    """What drives the joints that take commands, as `robot.toml` says; arrays (ncommand,)."""
+
+    index: NDArray[np.intp]
+    """Where they stand among the joints."""
+    kp: NDArray[np.float64]
+    """0 in torque mode, where the command is the torque."""
+    kd: NDArray[np.float64]
+    limit: NDArray[np.float64]
+    """Largest torque [Nm]."""
+
+    @classmethod
+    def of(cls, robot: Robot) -> "Servos":
+        """Return the robot's."""
+        driven = [robot.joints[name] for name in robot.driven]
+        servo = np.array([joint.mode == "position" for joint in driven])
+        return cls(
+            np.array([list(robot.joints).index(name) for name in robot.driven]),
+            np.where(servo, [joint.kp for joint in driven], 0.0),
+            np.where(servo, [joint.kd for joint in driven], 0.0),
+            np.array([joint.limits.torque for joint in driven if joint.limits]),
+        )
+
+    def torque(
+        self, command: NDArray[Any], position: NDArray[Any], velocity: NDArray[Any]
+    ) -> NDArray[np.float64]:
+        """Return the torques (n, ncommand) that commands (n, ncommand) ask for, within the limits.
+
+        `position` and `velocity` (n, njoint) are the joints'.
+        """
+        # not position[:, index], whose rows lie apart: their sums would round by how many there are
+        q, dq = (np.take(values, self.index, axis=1) for values in (position, velocity))
+        asked = np.where(self.kp > 0.0, self.kp * (command - q) - self.kd * dq, command)
+        return np.clip(asked, -self.limit, self.limit)

@@ -152,6 +152,16 @@ class Joint:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FloatingBase:
+    """The body of a robot that nothing holds. It carries an IMU: orientation and gyroscope."""
+
+    body: str
+    """Its name in the model, where it has a free joint."""
+    height: float
+    """Of the body's origin above the ground when the robot stands at home [m]."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Robot:
     """A robot's `robot.toml`; `joints` in the order that holds everywhere."""
 
@@ -164,8 +174,12 @@ class Robot:
     joints: dict[str, Joint]
     physics_hz: float | None = None
     """Rate of the simulated physics; the model's own if not given."""
+    base: FloatingBase | None = None
+    """None for a robot that is mounted, or whose base is a chain of joints."""
     tip: str | None = None
     """The site that tasks move: a fingertip."""
+    feet: tuple[str, ...] = ()
+    """The sites that carry a walking robot."""
     deciding_geoms: tuple[str, ...] = ()
     """Geoms whose friction and softness hold in their contacts, whatever the ground's."""
     terrain: Terrain | None = None

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim2real.errors import LogError
+from sim2real.signals import Measured
 
 Array = NDArray[np.float64]
 
@@ -30,6 +31,10 @@ class Trajectory:
     """(t, njoint) [rad/s]."""
     command: Array
     """(t, ncommand), held until the next row: Nm in torque mode, rad in position mode."""
+    orientation: Array | None = None
+    """Of a floating base (t, 4): unit quaternion w x y z, world ← base."""
+    angular_velocity: Array | None = None
+    """Of a floating base (t, 3), in its own frame [rad/s]."""
     source: str = ""
     """The file or run it came from, for messages."""
 
@@ -40,6 +45,8 @@ class Trajectory:
             "velocity": (t, len(self.joints)),
             "command": (t, len(self.driven)),
         }
+        if self.orientation is not None:
+            shapes |= {"orientation": (t, 4), "angular_velocity": (t, 3)}
         if t < 2:
             raise LogError(f"{self.source}: {t} rows are no motion: at least 2 are needed")
         for name, shape in shapes.items():
@@ -60,6 +67,16 @@ class Trajectory:
                 f"{self.source}: time {kind} in row {row} ({int((steps <= 0).sum())} such rows):"
                 " stamps must increase"
             )
+
+    @property
+    def measured(self) -> Measured:
+        """What was measured, signals (t, size)."""
+        return Measured(
+            position=self.position,
+            velocity=self.velocity,
+            orientation=self.orientation,
+            angular_velocity=self.angular_velocity,
+        )
 
     @property
     def seconds(self) -> Array:

@@ -20,7 +20,16 @@ LAYERS = (
     ("tasks", "randomization"),
     ("sim",),
     ("deploy",),
-    ("observation", "control", "trajectory", "shipped", "robot", "parameters"),
+    (
+        "observation",
+        "control",
+        "trajectory",
+        "signals",
+        "rotation",
+        "shipped",
+        "robot",
+        "parameters",
+    ),
     ("config", "errors"),
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from sim2real.calibration.recipe import Recipe
 from sim2real.calibration.windows import Grid, Windows
+from sim2real.errors import CalibrationError
 from sim2real.randomization.parameters import ParameterSet
 from sim2real.robot import Robot
 from sim2real.sim.model import compile_model, joint_addresses, substeps
@@ -48,6 +49,11 @@ class Rollouts:
     def __init__(
         self, robot: Robot, model: mujoco.MjModel, parameters: ParameterSet, *, nthread: int
     ):
+        if robot.base is not None:
+            raise CalibrationError(
+                f"robot {robot.name!r}: its base floats, and no sensor tells how fast: no window of"
+                " a log has a known start: hang the robot up, and use a robot.toml without [base]"
+            )
         self._robot, self._model, self._nthread = robot, model, nthread
         self._parameters = parameters
         self._every = substeps(robot, model)

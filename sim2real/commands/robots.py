@@ -13,6 +13,7 @@ from sim2real import shipped
 from sim2real.commands.console import Flag, Maybe, console, options, print_json
 from sim2real.parameters.names import ParameterName
 from sim2real.robot import Robot
+from sim2real.signals import measured_signals
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +43,9 @@ def _list(as_json: bool) -> None:
     robots = [shipped.find_robot(name) for name in shipped.robot_names()]
     if as_json:
         return print_json([{"name": r.name, "description": r.description} for r in robots])
-    table = Table("robot", "joints", "control", "task", "", box=None)
+    table = Table("robot", "driven", "control", "task", "", box=None)
     for robot in robots:
-        joints = f"{len(robot.driven)} driven of {len(robot.joints)}"
+        joints = f"{len(robot.driven)} of {len(robot.joints)}"
         task, rate = str(robot.task["name"]), f"{robot.control_hz:g} Hz"
         table.add_row(Text(robot.name, "bold"), joints, rate, task, robot.description)
     return console.print(table)
@@ -56,7 +57,8 @@ def _joints(robot: Robot, as_json: bool) -> None:
             name: getattr(robot, name) for name in ("name", "description", "control_hz", "task")
         }
         joints = {"joints": list(robot.joints), "driven": list(robot.driven)}
-        return print_json({**facts, **joints, "randomize": robot.randomize})
+        signals = {name: vars(signal) for name, signal in measured_signals(robot).items()}
+        return print_json({**facts, **joints, "signals": signals, "randomize": robot.randomize})
     console.print(Text(robot.name, "bold"), robot.description, sep=": ")
     table = Table(
         "joint", "mode", "torque limit", "velocity limit", "position", "kp", "kd", box=None
@@ -70,6 +72,8 @@ def _joints(robot: Robot, as_json: bool) -> None:
                      f"{span[0]:.3g} to {span[1]:.3g}" if span else ""]  # fmt: skip
         table.add_row(name, joint.mode, *cells, f"{joint.kp or '':}", f"{joint.kd or '':}")
     console.print(table)
+    if robot.base is not None:
+        console.print(f"free base: {robot.base.body}, with an IMU (orientation, angular velocity)")
     ranges = Table("randomized", "range", box=None)
     for name, data in robot.randomize.items():
         ranges.add_row(name, range_text(data))

@@ -12,6 +12,7 @@ from sim2real.deploy.source import Array, CommandSource
 from sim2real.deploy.spec import METADATA_KEY, ControllerSpec, robot_hash
 from sim2real.errors import ControllerError
 from sim2real.robot import Robot
+from sim2real.signals import Measured, measured_signals
 
 TOLERANCE = 1e-5
 """Largest difference from the golden tape, as a share of the joint's largest command (or of 1)."""
@@ -67,10 +68,10 @@ class Controller(CommandSource):
         if "state.command" in self._feed:
             self._feed["state.command"] = np.array([command], np.float32)
 
-    def step(self, position: Array, velocity: Array, goal: Array) -> Array:  # noqa: D102
+    def step(self, measured: Measured, goal: Array) -> Array:  # noqa: D102
         feed = self._feed
-        feed["position"] = np.array([position], np.float32)
-        feed["velocity"] = np.array([velocity], np.float32)
+        for name in self.spec.signals:
+            feed[name] = np.array([getattr(measured, name)], np.float32)
         if self.goal:
             feed["goal"] = np.array([goal], np.float32)
         command, *states = self._session.run(self._outputs, feed)
@@ -84,15 +85,15 @@ class Controller(CommandSource):
     def _check_tape(self, path: Path) -> None:
         """Replay the recorded steps through this machine's runtime, then begin anew."""
         tape, spec = self.spec.golden, self.spec
-        njoint, t = len(spec.joints), len(tape.command)
+        t = len(tape.command)
         expected = _matrix(tape.command, len(spec.driven))
-        position = _matrix(tape.inputs["position"], njoint)
-        velocity = _matrix(tape.inputs["velocity"], njoint)
+        signals = {n: _matrix(tape.inputs[n], signal.size) for n, signal in spec.signals.items()}
         goal = _matrix(tape.inputs.get("goal", ((),) * t), len(spec.goal))
-        if not t or {len(position), len(velocity), len(goal), len(expected)} != {t}:
+        if not t or {len(rows) for rows in (*signals.values(), goal, expected)} != {t}:
             raise ControllerError(f"{path}: its golden tape has no or unequal rows: export again")
         self._set_state(tape.state)
-        got = np.array([self.step(*row) for row in zip(position, velocity, goal, strict=True)])
+        measured = Measured(**signals)
+        got = np.array([self.step(measured.of(row), goal[row]) for row in range(t)])
         # a share: the float32 next to 200 Nm is 1.5e-5 Nm away
         error = (np.abs(got - expected) / np.maximum(np.abs(expected).max(axis=0), 1.0)).max()
         if not error <= TOLERANCE:  # a NaN is refused, too
@@ -134,6 +135,11 @@ def _check_robot(path: Path, spec: ControllerSpec, robot: Robot) -> None:
             f"{path}: made for the robot {spec.robot!r} with joints {', '.join(spec.joints)}; this"
             f" is {robot.name!r} with joints {', '.join(joints)}: use a controller trained for it"
         )
+    if spec.signals != (signals := measured_signals(robot)):
+        raise ControllerError(
+            f"{path}: made for the robot {spec.robot!r}, which measures {', '.join(spec.signals)};"
+            f" {robot.name!r} measures {', '.join(signals)}: use a controller trained for it"
+        )
     if spec.robot_hash != robot_hash(robot):
         raise ControllerError(
             f"{path}: made for the robot {spec.robot!r} ({spec.robot_hash}); {robot.name!r}"
@@ -142,14 +148,9 @@ def _check_robot(path: Path, spec: ControllerSpec, robot: Robot) -> None:
         )
 
 
-def _signals(spec: ControllerSpec) -> list[str]:
-    return ["position", "velocity", *(["goal"] if spec.goal else [])]
-
-
 def _check_graph(path: Path, session: Any, spec: ControllerSpec) -> None:
-    njoint = len(spec.joints)
-    sizes = {"position": njoint, "velocity": njoint, "goal": len(spec.goal)}
-    inputs = {name: sizes[name] for name in _signals(spec)}
+    inputs = {name: signal.size for name, signal in spec.signals.items()}
+    inputs |= {"goal": len(spec.goal)} if spec.goal else {}
     states = {f"state.{name}": len(values) for name, values in spec.initial_state.items()}
     outputs = {"command": len(spec.driven)} | {f"next.{name}": n for name, n in states.items()}
     _check_nodes(path, "inputs", session.get_inputs(), inputs | states)

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from sim2real.deploy.link import Measurement
 from sim2real.robot import Joint, Robot
+from sim2real.signals import Measured
 
 Array = NDArray[np.float64]
 
 _INFINITE = (-np.inf, np.inf)
+_UNIT = 0.01  # how far the length of a quaternion may be from 1
 
 
 class Verdict(IntEnum):
@@ -99,19 +101,20 @@ def check_measured(
     if not age <= envelope.max_age:
         return _trip(f"the newest measurement is {age:.3g} s old, at most {envelope.max_age:g} s")
     low, high = envelope.position
-    position, velocity = measured.position, measured.velocity
+    position, velocity = measured.signals.position, measured.signals.velocity
     joints = envelope.joints
     return (
         _all(np.isfinite(position), joints, "position", position, "finite")
         or _all(np.isfinite(velocity), joints, "velocity", velocity, "finite")
         or _all(np.abs(velocity) <= envelope.velocity, joints, "velocity", velocity, "in limits")
         or _all((position >= low) & (position <= high), joints, "position", position, "in limits")
+        or _check_imu(measured.signals)
         or Check()
     )
 
 
 def limit_command(
-    envelope: Envelope, command: Array, previous: Array, position: Array, velocity: Array
+    envelope: Envelope, command: Array, previous: Array, measured: Measured
 ) -> tuple[Array | None, Check]:
     """Return the command that may be sent (ncommand,), or None with a TRIP.
 
@@ -122,8 +125,7 @@ def limit_command(
         envelope: the limits.
         command: what is wanted (ncommand,) [Nm, or rad].
         previous: what was sent before (ncommand,).
-        position: measured positions (njoint,) [rad].
-        velocity: measured velocities (njoint,) [rad/s].
+        measured: what the robot measures.
     """
     low, high = envelope.command
     if command.shape != low.shape:
@@ -133,7 +135,8 @@ def limit_command(
         return None, bad
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows fails the last check
         limited = _within(command, previous, envelope.rate)
-        centre = position[envelope.index] + envelope.lead * velocity[envelope.index]
+        position, velocity = measured.position[envelope.index], measured.velocity[envelope.index]
+        centre = position + envelope.lead * velocity
         limited = _within(limited, centre, envelope.reach)
         limited = np.minimum(np.maximum(limited, low), high)
         bad = _all((limited >= low) & (limited <= high), envelope.driven, "command", command,
@@ -143,6 +146,17 @@ def limit_command(
         kept = np.abs(limited - command) <= 1e-6  # float32 controllers round their limits
     clipped = _all(kept, envelope.driven, "command", command, "within limits")
     return limited, Check(Verdict.CLIP, clipped.reason) if clipped else Check()
+
+
+def _check_imu(measured: Measured) -> Check | None:
+    """Return a TRIP if a floating base's IMU says what cannot be."""
+    if measured.orientation is None:
+        return None
+    if not np.isfinite(measured.angular_velocity).all():
+        return _trip(f"the gyroscope says {measured.angular_velocity}: not finite")
+    if not abs(np.linalg.norm(measured.orientation) - 1.0) <= _UNIT:
+        return _trip(f"the orientation {measured.orientation} is no unit quaternion")
+    return None
 
 
 def _within(values: Array, centre: Array, radius: Array) -> Array:

@@ -10,6 +10,7 @@ from sim2real.deploy.source import Array, CommandSource
 from sim2real.errors import ConfigError, known
 from sim2real.parameters.randomness import uniform
 from sim2real.robot import Joint, Robot
+from sim2real.signals import Measured
 
 Kind = Literal["multisine", "chirp", "steps"]
 
@@ -60,7 +61,7 @@ class Excitation(CommandSource):
     def reset(self, command: Array) -> None:  # noqa: D102
         self._row = 0
 
-    def step(self, position: Array, velocity: Array, goal: Array) -> Array:  # noqa: D102
+    def step(self, measured: Measured, goal: Array) -> Array:  # noqa: D102
         row, self._row = self._row, self._row + 1
         return self.signal[row] if row < len(self.signal) else self._rest
 

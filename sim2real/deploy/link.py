@@ -8,6 +8,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from sim2real.signals import Measured
+
 Array = NDArray[np.float64]
 
 
@@ -21,10 +23,8 @@ class Measurement:
     """When it was taken, by the robot's clock [ns]."""
     received: int
     """When it was fresh, by this computer's `time.monotonic_ns` [ns]."""
-    position: Array
-    """(njoint,) [rad]."""
-    velocity: Array
-    """(njoint,) [rad/s]."""
+    signals: Measured
+    """What the sensors said, each signal (size,)."""
 
 
 class Link(ABC):

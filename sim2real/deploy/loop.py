@@ -212,7 +212,7 @@ class _Loop:
         self.record(measured, None)
         self.fresh = self.fresh + 1 if new else self.fresh
         if self.fresh >= _FRESH:
-            self.command = np.where(self.servo, measured.position[self.envelope.index], 0.0)
+            self.command = np.where(self.servo, measured.signals.position[self.envelope.index], 0.0)
             self.enter(State.READY)
 
     def approach(self, measured: Measurement, new: bool) -> None:
@@ -232,14 +232,12 @@ class _Loop:
         """Send what the source says, within the envelope: RUNNING."""
         if not self.ticks:
             self.since = self.clock.now()  # the run is as long as it commands
-        wanted = self.source.step(measured.position, measured.velocity, self.goal)
+        wanted = self.source.step(measured.signals, self.goal)
         self.clips += self.send(wanted, measured) == Verdict.CLIP
         self.ticks += 1
 
     def send(self, wanted: Array, measured: Measurement) -> Verdict:
-        command, check = limit_command(
-            self.envelope, wanted, self.command, measured.position, measured.velocity
-        )
+        command, check = limit_command(self.envelope, wanted, self.command, measured.signals)
         self.record(measured, command)
         if command is None:
             raise _Trip(check.reason)

@@ -5,7 +5,8 @@
 
 `time` is of the robot's clock [ns]: the stamp of a measurement, the end of a command's validity.
 So a clock is compared with itself only, and neither a slow network nor a slow controller can
-lengthen the life of a command.
+lengthen the life of a command. The values of a measurement are the robot's `measured_signals`, in
+their order.
 """
 
 import dataclasses

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self, final
 
@@ -15,6 +16,7 @@ from sim2real.deploy.link import Array, Measurement
 from sim2real.deploy.spec import robot_hash
 from sim2real.errors import LogError
 from sim2real.robot import Robot
+from sim2real.signals import measured_signals, row_size
 
 _NAN = float("nan")
 
@@ -50,12 +52,13 @@ class Recorder:
         self.path = path
         self.dropped = 0
         """Rows that are not in the file."""
-        njoint, ncommand = len(robot.joints), len(robot.driven)
-        self._row = struct.Struct(f"<qqqq{2 * njoint + ncommand}d")
+        ncommand = len(robot.driven)
+        self._row = struct.Struct(f"<qqqq{row_size(robot) + ncommand}d")
         self._nothing = [_NAN] * ncommand
         self._header = {
             "robot": robot.name, "robot_hash": robot_hash(robot), "joints": list(robot.joints),
             "driven": list(robot.driven), "control_hz": robot.control_hz,
+            "signals": {n: asdict(signal) for n, signal in measured_signals(robot).items()},
             "origin": dict(origin or {}), "goal": [float(value) for value in goal],
         }  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
@@ -96,9 +99,8 @@ class Recorder:
         """
         values = self._nothing if command is None else command.tolist()
         row = self._row.pack(
-            now, state, measured.seq, measured.stamp, *measured.position.tolist(),
-            *measured.velocity.tolist(), *values,
-        )  # fmt: skip
+            now, state, measured.seq, measured.stamp, *measured.signals.row(), *values
+        )
         try:
             os.write(self._pipe, row)  # whole or not at all: it is shorter than PIPE_BUF
         except OSError:

@@ -8,14 +8,14 @@ import signal
 import struct
 import sys
 import time
+from itertools import islice
 from typing import IO, Any, final
 
 from mcap.writer import Writer
 
 _NUMBERS = {"type": "array", "items": {"type": "number"}}
 _SCHEMAS = {
-    "measurement": {"seq": {"type": "integer"}, "stamp": {"type": "integer"},
-                    "position": _NUMBERS, "velocity": _NUMBERS},
+    "measurement": {"seq": {"type": "integer"}, "stamp": {"type": "integer"}},
     "command": {"stamp": {"type": "integer"}, "state": {"type": "integer"},
                 "command": {**_NUMBERS, "type": ["array", "null"]}},
 }  # fmt: skip
@@ -53,18 +53,22 @@ def main() -> None:
 @final
 class _File:
     def __init__(self, header: dict[str, Any], output: IO[bytes]):
-        self.njoint, self.ncommand = len(header["joints"]), len(header["driven"])
-        self.row = struct.Struct(f"<qqqq{2 * self.njoint + self.ncommand}d")
+        self.sizes = {name: signal["size"] for name, signal in header["signals"].items()}
+        count = sum(self.sizes.values()) + len(header["driven"])
+        self.row = struct.Struct(f"<qqqq{count}d")
         self.epoch = header.pop("epoch")
         # the writer closes a chunk by its size only: make that about a second of rows
-        second = header["control_hz"] * (200 + 20 * (2 * self.njoint + self.ncommand))
+        second = header["control_hz"] * (200 + 20 * count)
         self.writer = Writer(output, chunk_size=round(second))
         self.writer.start(profile="", library="sim2real")
         self.writer.add_metadata("sim2real", {k: json.dumps(v) for k, v in header.items()})
         self.channels = {name: self._channel(name) for name in _SCHEMAS}
 
     def _channel(self, name: str) -> int:
-        schema = {"type": "object", "properties": _SCHEMAS[name]}
+        properties = dict(_SCHEMAS[name])
+        if name == "measurement":
+            properties |= dict.fromkeys(self.sizes, _NUMBERS)
+        schema = {"type": "object", "properties": properties}
         number = self.writer.register_schema(
             name=name, encoding="jsonschema", data=json.dumps(schema).encode()
         )
@@ -78,9 +82,9 @@ class _File:
         return data[count * self.row.size :]
 
     def _add_row(self, now: int, state: int, seq: int, stamp: int, *values: float) -> None:
-        n = self.njoint
-        position, velocity, command = values[:n], values[n : 2 * n], values[2 * n :]
-        measured = {"seq": seq, "stamp": stamp, "position": position, "velocity": velocity}
+        rest = iter(values)
+        signals = {name: tuple(islice(rest, size)) for name, size in self.sizes.items()}
+        measured, command = {"seq": seq, "stamp": stamp} | signals, tuple(rest)
         damps = any(map(math.isnan, command))
         sent = {"stamp": stamp, "state": state, "command": None if damps else command}
         for name, message in (("measurement", measured), ("command", sent)):

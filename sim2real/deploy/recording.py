@@ -36,12 +36,14 @@ def read_recording(path: Path) -> tuple[Trajectory, dict[str, Any]]:
         raise LogError(f"{path}: an MCAP file, but no recording of sim2real")
     stamps = [stamp for stamp in commands if stamp in measured]
     joints, driven = tuple(metadata["joints"]), tuple(metadata["driven"])
+    sizes = {name: len(joints) for name in ("position", "velocity")} | {
+        name: signal["size"] for name, signal in metadata.get("signals", {}).items()
+    }
     trajectory = Trajectory(
         joints=joints,
         driven=driven,
         time=np.array(stamps, np.int64),
-        position=_rows([measured[stamp]["position"] for stamp in stamps], len(joints)),
-        velocity=_rows([measured[stamp]["velocity"] for stamp in stamps], len(joints)),
+        **{n: _rows([measured[stamp][n] for stamp in stamps], size) for n, size in sizes.items()},
         command=_rows([commands[stamp] for stamp in stamps], len(driven)),
         source=str(path),
     )

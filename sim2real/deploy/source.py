@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim2real.signals import Measured
+
 Array = NDArray[np.float64]
 
 
@@ -22,11 +24,10 @@ class CommandSource(ABC):
         """Begin anew, on a robot that holds `command` (ncommand,)."""
 
     @abstractmethod
-    def step(self, position: Array, velocity: Array, goal: Array) -> Array:
+    def step(self, measured: Measured, goal: Array) -> Array:
         """Return the next command (ncommand,) [Nm, or rad].
 
         Args:
-            position: measured positions (njoint,) [rad].
-            velocity: measured velocities (njoint,) [rad/s].
+            measured: what the robot measures, each signal (size,).
             goal: (ngoal,), as `goal` of the source.
         """

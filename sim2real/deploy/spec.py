@@ -10,9 +10,10 @@ from typing import Any
 from sim2real import config
 from sim2real.errors import ConfigError, ControllerError
 from sim2real.robot import Robot
+from sim2real.signals import Signal
 
 METADATA_KEY = "sim2real"
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,15 +34,17 @@ class GoldenTape:
 class ControllerSpec:
     """Everything a runtime must know to run a controller on the robot it was made for.
 
-    The graph's inputs are `position` and `velocity` (1, njoint), `goal` (1, ngoal) if the task has
-    one, and `state.<name>` (1, size); its outputs `command` (1, ncommand) and `next.state.<name>`.
-    All are float32, in SI units and in the robot's joint order.
+    The graph's inputs are the `signals` (1, size), `goal` (1, ngoal) if the task has one, and
+    `state.<name>` (1, size); its outputs `command` (1, ncommand) and `next.state.<name>`. All are
+    float32, in SI units and in the robot's joint order.
     """
 
     robot: str
     robot_hash: str
     joints: tuple[str, ...]
     driven: tuple[str, ...]
+    signals: dict[str, Signal]
+    """What the robot must measure: `position` and `velocity`, and more of a floating base."""
     control_hz: float
     task: str
     goal: tuple[float, ...]
@@ -64,16 +67,25 @@ class ControllerSpec:
         try:
             data = json.loads(text)
             if not isinstance(data, Mapping) or data.get("schema") != SCHEMA:
-                raise ControllerError(f"{where}: its specification is not of schema {SCHEMA}")
+                found = data.get("schema") if isinstance(data, Mapping) else None
+                raise ControllerError(
+                    f"{where}: its specification is of schema {found}, not {SCHEMA}: export it"
+                    " again with this version of sim2real"
+                )
             return config.from_dict(cls, data, where)
         except (json.JSONDecodeError, ConfigError) as error:
             raise ControllerError(f"{where}: its specification is damaged: {error}") from None
 
 
 def robot_hash(robot: Robot) -> str:
-    """Return a hash of what a controller relies on: joints in order, modes, gains, limits, rate."""
-    facts = {
+    """Return a hash of what a controller relies on: joints in order, modes, gains, limits, rate.
+
+    And the body that carries the IMU, if the robot has one.
+    """
+    facts: dict[str, Any] = {
         "joints": [(name, dataclasses.asdict(joint)) for name, joint in robot.joints.items()],
         "control_hz": robot.control_hz,
     }
+    if robot.base is not None:
+        facts["base"] = robot.base.body
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

@@ -13,6 +13,7 @@ from sim2real.deploy.link import Array, Link, Measurement
 from sim2real.deploy.packets import DEFAULT_ADDRESS, LARGEST, Kind, Packet, parse_address, robot_id
 from sim2real.errors import LinkError
 from sim2real.robot import Robot
+from sim2real.signals import Measured, row_size
 
 _PATIENCE = 1.0  # s, for an answer
 _INTERVAL = 0.05  # s, between two attempts
@@ -28,7 +29,7 @@ class UdpLink(Link):
         self.address = address
         self._peer = parse_address(address)
         self._id = robot_id(robot)
-        self._njoint, self._ncommand = len(robot.joints), len(robot.driven)
+        self._nmeasured, self._ncommand = row_size(robot), len(robot.driven)
         self._socket: socket.socket | None = None
         self._clock = _RobotClock()
         self._latest: Measurement | None = None
@@ -148,16 +149,14 @@ class UdpLink(Link):
         newer = self._latest is None or packet.seq > self._latest.seq
         if packet.kind != Kind.MEASUREMENT or packet.robot != self._id or not newer:
             return
-        if len(packet.values) != 2 * self._njoint:
+        if len(packet.values) != self._nmeasured:
             return
-        values = np.array(packet.values)
         self._episode = packet.episode
         self._latest = Measurement(
             seq=packet.seq,
             stamp=packet.time,
             received=self._clock.local(packet.time, time.monotonic_ns()),
-            position=values[: self._njoint],
-            velocity=values[self._njoint :],
+            signals=Measured.split(self.robot, np.array(packet.values)),
         )
 
     def _reason(self, packet: Packet) -> str:

@@ -11,6 +11,7 @@ from sim2real.deploy.link import Array
 from sim2real.deploy.packets import DEFAULT_ADDRESS, LARGEST, Kind, Packet, parse_address, robot_id
 from sim2real.errors import LinkError
 from sim2real.robot import Robot
+from sim2real.signals import Measured
 
 _HOLD = 500_000_000  # ns of silence after which another client may take the robot
 _LONGEST = 1_000_000_000  # ns that a command may ask to be held
@@ -90,21 +91,21 @@ class UdpRobot:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def exchange(self, now: int, position: Array, velocity: Array) -> Array:
+    def exchange(self, now: int, measured: Measured) -> Array:
         """Send a measurement; return the command (ncommand,) to act on until the next exchange.
 
         Args:
             now: the robot's clock [ns].
-            position: measured positions (njoint,) [rad].
-            velocity: measured velocities (njoint,) [rad/s].
+            measured: what the robot measures, each signal (size,).
         """
         self._seq, self._now = self._seq + 1, now
-        sane = bool(np.isfinite(position).all() and np.isfinite(velocity).all())
+        row = measured.row()
+        sane = bool(np.isfinite(row).all())
         if sane:
-            self._position, self._velocity = position, velocity
+            self._position, self._velocity = measured.position, measured.velocity
         self._receive(now)
         if sane:
-            self._send(Kind.MEASUREMENT, now, (*position.tolist(), *velocity.tolist()))
+            self._send(Kind.MEASUREMENT, now, tuple(row))
         if not sane or not now < self._until:
             self._command = None
         if self._command is None:

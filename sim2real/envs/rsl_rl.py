@@ -42,15 +42,13 @@ class RslRlEnv(VecEnv):
         an episode is that of its last state, not of the next episode's first. If simulations
         diverged, `extras["diverged"]` (n,) tells which: what they did is nothing to learn from.
         """
-        before = self.observations["privileged"]
         observation, reward, terminated, truncated, infos = self.env.step(actions.numpy())
         extras = {"truncated": torch.from_numpy(truncated), "infos": infos}
         if truncated.any():
-            extras["final_observations"] = self._groups(infos["final_obs"], before)
+            final = torch.from_numpy(infos["final_privileged"])
+            extras["final_observations"] = self._groups(infos["final_obs"], final)
             extras["diverged"] = torch.from_numpy(infos["diverged"])
-        # worlds change only where an episode ended, unless they vary within it
-        changed = bool(infos) or self.env.randomizer.varies
-        self.observations = self._groups(observation, self._privileged() if changed else before)
+        self.observations = self._groups(observation, self._privileged())
         done = torch.from_numpy((terminated | truncated).astype("int64"))
         return self.observations, torch.from_numpy(reward.astype("float32")), done, extras
 

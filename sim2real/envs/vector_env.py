@@ -19,6 +19,7 @@ from sim2real.parameters.ranges import Range
 from sim2real.randomization.draws import Instant
 from sim2real.randomization.engine import Randomizer
 from sim2real.robot import Robot
+from sim2real.rotation import rotate_back
 from sim2real.sim.kinematics import Kinematics
 from sim2real.sim.mujoco_batch import MujocoSimulator
 from sim2real.sim.simulator import Simulator
@@ -26,6 +27,8 @@ from sim2real.tasks import State, make_task
 
 Array = NDArray[np.float64]
 Step = tuple[NDArray[np.float32], Array, NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]
+
+_BASE = ("base.height", "base.velocity[0]", "base.velocity[1]", "base.velocity[2]")
 
 
 @final
@@ -85,7 +88,7 @@ class RobotVectorEnv(VectorEnv):
         self._resting = resting_command(robot)
         self._driven = [list(robot.joints).index(name) for name in robot.driven]
         self._is_servo = np.array([robot.joints[name].mode == "position" for name in robot.driven])
-        self.max_steps = round(self.task.episode_seconds * robot.control_hz)
+        self.max_steps = round(self.task.options.episode_seconds * robot.control_hz)
         self._seed_everything(seed)
         self._make_spaces()
         self._make_state()
@@ -153,13 +156,22 @@ class RobotVectorEnv(VectorEnv):
 
     @property
     def privileged(self) -> NDArray[np.float32]:
-        """What only a critic may see: each world's parameters, normalized, (n, nprivileged)."""
-        return self._normalized[:, self._exposed].astype(np.float32)
+        """What only a critic may see: each world's parameters, normalized, (n, nprivileged).
+
+        And of a floating base what no sensor tells: its height and its velocity in its own frame.
+        """
+        parameters, base = self._normalized[:, self._exposed], self.sim.base
+        if base is None:
+            return parameters.astype(np.float32)
+        velocity = rotate_back(base.orientation, base.linear_velocity)
+        parts = [parameters, base.position[:, 2:], velocity]
+        return np.concatenate(parts, axis=1, dtype=np.float32)
 
     @property
     def privileged_names(self) -> tuple[str, ...]:
-        """The parameters that `privileged` shows, in the order of its columns."""
-        return tuple(self.randomizer.names[column] for column in self._exposed)
+        """What `privileged` shows, in the order of its columns."""
+        base = () if self.sim.base is None else _BASE
+        return (*(self.randomizer.names[column] for column in self._exposed), *base)
 
     @property
     def values(self) -> Array:
@@ -188,7 +200,8 @@ class RobotVectorEnv(VectorEnv):
         for name in self._state_names:  # after the start, which sends a command of its own
             getattr(self, name)[...] = data[name]
         self.sim.fields.state[...] = data["simulation"]
-        self.sim.fields.forward()
+        self.sim.fields.forward()  # tips and the like follow; so would the solver's warm start
+        self.sim.fields.state[...] = data["simulation"]
         self.sim.effects.load_state_dict(data["effects"])
 
     _state_names = (
@@ -256,12 +269,12 @@ class RobotVectorEnv(VectorEnv):
     def _start_physics(self, ids: NDArray[np.int32], episode: NDArray[np.int64]) -> None:
         who = self.environments[ids]
         u = randomness.uniform(self.seed, "start", who, episode, size=self.task.nstart)
-        position, velocity = self.task.start(u)
+        position, velocity, base = self.task.start(u)
         # a servo holds the pose it starts from
         command = np.where(self._is_servo, position[:, self._driven], self._resting)
         self.command[ids] = command
         self.sim.effects.clock.episode[ids] = episode
-        self.sim.reset(ids, position, velocity, command)
+        self.sim.reset(ids, position, velocity, command, base)
 
     def _vary(self, ids: NDArray[np.int32]) -> None:
         """Draw anew what varies within the episodes of `ids` (n,)."""
@@ -287,6 +300,7 @@ class RobotVectorEnv(VectorEnv):
             command=self.command,
             last_command=last_command,
             goal=self.goal,
+            base=self.sim.base,
             tip_position=tip,
             tip_rotation=rotation,
         )
@@ -295,9 +309,7 @@ class RobotVectorEnv(VectorEnv):
         """Return what the policies of `ids`, by default all, see now, (n, nobs)."""
         rows: Any = slice(None) if ids is None else ids
         measured = self.sim.measure(rows)
-        observation = self.task.observe(
-            measured["position"], measured["velocity"], self.command[rows], self.goal[rows]
-        )
+        observation = self.task.observe(measured, self.command[rows], self.goal[rows])
         return observation.astype(np.float32)
 
     def _note_success(self, state: State) -> None:
@@ -313,11 +325,12 @@ class RobotVectorEnv(VectorEnv):
         `last` (n, nobs) is what the policies would see had nothing restarted.
         """
         ids = np.flatnonzero(done).astype(np.int32)
-        hold = min(round(self.task.hold_seconds * self.robot.control_hz), self.max_steps)
+        hold = min(round(self.task.options.hold_seconds * self.robot.control_hz), self.max_steps)
         diverged = done & self.sim.diverged  # a copy: restarting clears it
         self.diverged += int(diverged.sum())
         infos = {
             "final_obs": last,
+            "final_privileged": self.privileged,
             "_final_obs": done,
             "success": done & (self.success_steps >= hold) & ~diverged,
             "episode_steps": np.where(done, self.steps, 0),

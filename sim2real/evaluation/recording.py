@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim2real.control import ActionMap
+from sim2real.errors import LogError
 from sim2real.robot import Robot
 from sim2real.tasks import State, Task
 from sim2real.trajectory import Trajectory
@@ -25,20 +26,31 @@ def score(trajectory: Trajectory, robot: Robot, task: Task, goal: np.ndarray) ->
 
     A row's command acts until the next row, so row k + 1 is the end of control step k. `goal`
     (ngoal,) is what was pursued.
+
+    Raises:
+        LogError: the task is judged by what the robot's sensors do not tell.
     """
     n = len(trajectory.time) - 1
+    measured = trajectory.measured.of(slice(1, None))
     command = trajectory.command[:-1]
     last = np.concatenate([command[:1], command[:-1]])
     state = State(
-        position=trajectory.position[1:],
-        velocity=trajectory.velocity[1:],
+        position=measured.position,
+        velocity=measured.velocity,
         action=ActionMap.of(robot).action(command, last),
         command=command,
         last_command=last,
         goal=np.broadcast_to(goal, (n, len(goal))),
+        base=task.estimate_base(measured),
     )
+    reward = task.reward(state)
+    if np.isnan(reward).any():
+        raise LogError(
+            f"{trajectory.source}: {robot.name!r} measures no velocity of its base, by which the"
+            f" task {robot.task['name']!r} is judged: such a recording cannot be scored"
+        )
     failed = task.terminated(state)
     end = int(np.argmax(failed)) + 1 if failed.any() else n
-    hold = min(round(task.hold_seconds * robot.control_hz), n)
+    hold = min(round(task.options.hold_seconds * robot.control_hz), n)
     success = not failed.any() and bool(task.success(state)[-hold:].all())
-    return Score(float(task.reward(state)[:end].sum()), success, end)
+    return Score(float(reward[:end].sum()), success, end)

@@ -9,6 +9,7 @@ from torch import nn
 
 from sim2real.control import ActionMap
 from sim2real.robot import Robot
+from sim2real.signals import Measured, measured_signals
 from sim2real.tasks.task import Task
 from sim2real.training.policy import Policy
 
@@ -17,7 +18,7 @@ from sim2real.training.policy import Policy
 class ControllerGraph(nn.Module):
     """Observation, policy and action map, from the same functions that training used.
 
-    Inputs `position`, `velocity` (1, njoint), `goal` (1, ngoal) if the task has one, and
+    Inputs are the robot's `measured_signals` (1, size), `goal` (1, ngoal) if the task has one, and
     `state.command` (1, ncommand), the command before. Outputs `command` and `next.state.command`.
     All are float32; between them the graph computes in float64, because a policy may answer its
     own last command with more than it got: float32 rounding, which differs from one processor to
@@ -29,11 +30,11 @@ class ControllerGraph(nn.Module):
         self._task, self._policy = task, copy.deepcopy(policy).double().eval()
         self._action_map = ActionMap.of(robot)
         self._has_goal = task.ngoal > 0
-        njoint, ncommand = len(robot.joints), len(robot.driven)
-        self.input_sizes = {"position": njoint, "velocity": njoint}
+        self._signals = measured_signals(robot)
+        self.input_sizes = {name: signal.size for name, signal in self._signals.items()}
         if self._has_goal:
             self.input_sizes["goal"] = task.ngoal
-        self.state_sizes = {"state.command": ncommand}
+        self.state_sizes = {"state.command": len(robot.driven)}
 
     @property
     def input_names(self) -> list[str]:
@@ -47,8 +48,10 @@ class ControllerGraph(nn.Module):
 
     def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the command and the next state."""
-        position, velocity, *goal, previous = (value.double() for value in inputs)
-        observation = self._task.observe(position, velocity, previous, goal[0] if goal else None)
+        values = dict(zip(self.input_names, (value.double() for value in inputs), strict=True))
+        measured = Measured(**{name: values[name] for name in self._signals})
+        previous = values["state.command"]
+        observation = self._task.observe(measured, previous, values.get("goal"))
         command = self._action_map.command(self._policy(observation), previous).float()
         return command, command + 0.0  # two outputs of one name would be one in the graph
 

@@ -16,6 +16,7 @@ from sim2real.deploy.spec import METADATA_KEY, ControllerSpec, GoldenTape, robot
 from sim2real.errors import ControllerError
 from sim2real.export.graph import ControllerGraph, random_inputs
 from sim2real.robot import Robot
+from sim2real.signals import measured_signals
 from sim2real.tasks.task import Task
 from sim2real.training.policy import Policy
 
@@ -49,6 +50,7 @@ def export(
         robot_hash=robot_hash(robot),
         joints=tuple(robot.joints),
         driven=robot.driven,
+        signals=measured_signals(robot),
         control_hz=robot.control_hz,
         task=str(robot.task["name"]),
         goal=tuple(map(float, task.default_goal())),

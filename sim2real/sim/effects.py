@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim2real.robot import Robot
+from sim2real.signals import measured_signals
 from sim2real.sim.clock import Clock
 from sim2real.sim.commands import CommandPath
 from sim2real.sim.friction import Stiction
@@ -27,7 +28,13 @@ class Effects:
     def __init__(self, robot: Robot, nsim: int, nbody: int):
         njoint = len(robot.joints)
         self.clock = Clock(nsim, robot.control_hz)
-        self.sensors = Sensors(nsim, {"position": njoint, "velocity": njoint})
+        signals = measured_signals(robot)
+        self.sensors = Sensors(
+            nsim,
+            {name: signal.size for name, signal in signals.items()},
+            vectors=[name for name in signals if name == "angular_velocity"],
+            orientations=[name for name in signals if name == "orientation"],
+        )
         self.commands = CommandPath(nsim, len(robot.driven))
         self.servos = Servos(nsim, robot)
         self.stiction = Stiction(nsim, njoint)

@@ -3,7 +3,10 @@
 One model serves every engine, so what the robot can do is said in one place.
 """
 
+import contextlib
 import math
+import warnings
+from collections.abc import Iterator
 
 import mujoco
 import numpy as np
@@ -11,6 +14,7 @@ import numpy as np
 from sim2real.errors import RobotError, known
 from sim2real.parameters.names import ParameterName
 from sim2real.robot import Joint, Robot
+from sim2real.sim.base import base_addresses
 from sim2real.sim.contacts import let_decide
 from sim2real.sim.motor import set_dcmotor
 from sim2real.sim.terrain import add_terrain
@@ -29,15 +33,20 @@ def compile_model(robot: Robot, max_delay: float | None = None) -> mujoco.MjMode
     """
     spec = make_spec(robot, max_delay)
     try:
-        model = spec.compile()
+        with _deprecations_of_others(robot):
+            model = spec.compile()
     except ValueError as error:
         raise RobotError(f"robot {robot.name!r}: {robot.model} does not compile: {error}") from None
     _check_rates(robot, model)
-    for kind, named in (("site", filter(None, (robot.tip,))), ("geom", robot.deciding_geoms)):
+    for kind, named in (
+        ("site", (*filter(None, (robot.tip,)), *robot.feet)),
+        ("geom", robot.deciding_geoms),
+    ):
         for name in named:
             names = _names(model, kind, {"site": model.nsite, "geom": model.ngeom}[kind])
             if name not in names:
                 raise RobotError(f"robot {robot.name!r}: no {kind} {name!r}{known(name, names)}")
+    base_addresses(robot, model)
     let_decide(model, robot.deciding_geoms)
     return model
 
@@ -73,9 +82,19 @@ def joint_addresses(robot: Robot, model: mujoco.MjModel) -> tuple[np.ndarray, np
     return model.jnt_qposadr[ids], model.jnt_dofadr[ids]
 
 
+@contextlib.contextmanager
+def _deprecations_of_others(robot: Robot) -> Iterator[None]:
+    """Silence what MuJoCo says of a package's model that only its authors can change."""
+    with warnings.catch_warnings():
+        if robot.model.startswith("package:"):
+            warnings.filterwarnings("ignore", ".*deprecated", UserWarning)
+        yield
+
+
 def _load(robot: Robot) -> mujoco.MjSpec:
     try:
-        return mujoco.MjSpec.from_file(str(robot.model_path))
+        with _deprecations_of_others(robot):
+            return mujoco.MjSpec.from_file(str(robot.model_path))
     except ValueError as error:
         raise RobotError(f"robot {robot.name!r}: {robot.model} does not load: {error}") from None
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sim2real.errors import RobotError
 from sim2real.robot import Robot
+from sim2real.sim.base import BaseState, base_addresses
 from sim2real.sim.effects import Effects
 from sim2real.sim.model import compile_model, joint_addresses, substeps
 from sim2real.sim.mujoco_effects import History, MujocoEffects
@@ -44,6 +45,7 @@ class MujocoSimulator(Simulator):
         self._qpos, self._qvel = _slice_if_contiguous(qpos), _slice_if_contiguous(qvel)
         self._all_qpos, self._all_qvel = self.fields.bind("qpos"), self.fields.bind("qvel")
         self._joint_dofs = qvel
+        self._base = base_addresses(robot, self.model)
         self._history = History(self.model)
         self._hook = MujocoEffects(self.model, self.fields, self.effects)
         self._blowups = self.fields.warning[:, _BAD_STATE, 1]  # a live view of the counters
@@ -63,6 +65,18 @@ class MujocoSimulator(Simulator):
         return self._all_qvel[:, self._qvel]
 
     @property
+    def base(self) -> BaseState | None:  # noqa: D102
+        if self._base is None:
+            return None
+        q, v = self._base
+        return BaseState(
+            position=self._all_qpos[:, q : q + 3],
+            orientation=self._all_qpos[:, q + 3 : q + 7],
+            linear_velocity=self._all_qvel[:, v : v + 3],
+            angular_velocity=self._all_qvel[:, v + 3 : v + 6],
+        )
+
+    @property
     def tip(self) -> tuple[Array, Array]:  # noqa: D102
         if self._tip is None:
             raise RobotError(f"robot {self.robot.name!r} has no tip: name a site in robot.toml")
@@ -73,11 +87,20 @@ class MujocoSimulator(Simulator):
     def diverged(self) -> NDArray[np.bool_]:  # noqa: D102
         return self._diverged
 
-    def reset(self, ids: Ids, position: Array, velocity: Array, command: Array) -> None:  # noqa: D102
+    def reset(  # noqa: D102
+        self,
+        ids: Ids,
+        position: Array,
+        velocity: Array,
+        command: Array,
+        base: BaseState | None = None,
+    ) -> None:
         # what Batch.reset does, but that wakes its threads, which for a few rows takes longer
         self.fields.state[ids] = self._initial
         self._all_qpos[ids[:, None], np.arange(self.model.nq)[self._qpos]] = position
         self._all_qvel[ids[:, None], np.arange(self.model.nv)[self._qvel]] = velocity
+        if self._base is not None:
+            self._put_base(ids, base or BaseState.at_home(self.robot, len(ids)))
         self._ctrl[ids] = command
         self._history.fill(self.fields.bind("history"), ids, command)
         self._blowups[ids] = 0  # before forward: it counts an impossible start
@@ -85,6 +108,13 @@ class MujocoSimulator(Simulator):
         if self._stage != _NONE:
             self.fields.forward(ids, self._stage)
         self.effects.reset(ids, self.truth, command)
+
+    def _put_base(self, ids: Ids, base: BaseState) -> None:
+        here = self.base
+        assert here is not None  # the robot has one
+        here.position[ids], here.orientation[ids] = base.position, base.orientation
+        here.linear_velocity[ids] = base.linear_velocity
+        here.angular_velocity[ids] = base.angular_velocity
 
     def update(self, ids: Ids) -> None:  # noqa: D102
         pass  # every call of the batch takes its fields; delay buffers fill at any delay

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim2real.robot import Robot
+from sim2real.signals import Measured
+from sim2real.sim.base import BaseState
 from sim2real.sim.effects import Effects
 
 Array = NDArray[np.float64]
@@ -42,11 +44,14 @@ class Simulator(ABC):
     @property
     def truth(self) -> dict[str, Array]:
         """The true signals, each (nsim, size), that `effects.sensors` measures."""
-        return {"position": self.position, "velocity": self.velocity}
+        truth = {"position": self.position, "velocity": self.velocity}
+        if (base := self.base) is not None:
+            truth |= {"orientation": base.orientation, "angular_velocity": base.angular_velocity}
+        return truth
 
-    def measure(self, rows: Any = slice(None)) -> dict[str, Array]:
-        """Return what the sensors of simulations `rows` report now: signal → (n, size)."""
-        return self.effects.sensors.measure(self.truth, self.effects.clock, rows)
+    def measure(self, rows: Any = slice(None)) -> Measured:
+        """Return what the sensors of simulations `rows` report now, each signal (n, size)."""
+        return Measured(**self.effects.sensors.measure(self.truth, self.effects.clock, rows))
 
     @property
     @abstractmethod
@@ -60,6 +65,11 @@ class Simulator(ABC):
 
     @property
     @abstractmethod
+    def base(self) -> BaseState | None:
+        """True state of the floating base, None without one; copy what must outlive a step."""
+
+    @property
+    @abstractmethod
     def tip(self) -> tuple[Array, Array]:
         """World position (nsim, 3) and rotation matrix (nsim, 3, 3) of the robot's tip."""
 
@@ -69,10 +79,18 @@ class Simulator(ABC):
         """Which simulations blew up in the last step, (nsim,): their state means nothing."""
 
     @abstractmethod
-    def reset(self, ids: Ids, position: Array, velocity: Array, command: Array) -> None:
+    def reset(
+        self,
+        ids: Ids,
+        position: Array,
+        velocity: Array,
+        command: Array,
+        base: BaseState | None = None,
+    ) -> None:
         """Start simulations `ids` (n,) from joint states (n, njoint).
 
-        `command` (n, ncommand) is what was sent before the start: it fills the delays.
+        `command` (n, ncommand) is what was sent before the start: it fills the delays. `base` is
+        where a floating base starts: at home, at rest, if not given.
         """
 
     @abstractmethod

@@ -59,7 +59,7 @@ def serve(
 
 def _advance(simulator: Simulator, udp_robot: UdpRobot, now: int) -> None:
     measured = simulator.measure()
-    command = udp_robot.exchange(now, measured["position"][0], measured["velocity"][0])
+    command = udp_robot.exchange(now, measured.of(0))
     if udp_robot.reset_requested:
         _reset(simulator)
         udp_robot.reset_done()

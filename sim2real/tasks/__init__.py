@@ -4,13 +4,21 @@ from sim2real.errors import ConfigError, known
 from sim2real.robot import Robot
 from sim2real.sim.kinematics import Kinematics
 from sim2real.tasks.reach import Reach
+from sim2real.tasks.reach_point import ReachPoint
 from sim2real.tasks.run import Run
 from sim2real.tasks.swing_up import SwingUp
 from sim2real.tasks.task import State, Task
+from sim2real.tasks.track_velocity import TrackVelocity
 
 __all__ = ["TASKS", "State", "Task", "make_task"]
 
-TASKS: dict[str, type[Task]] = {"reach": Reach, "run": Run, "swing_up": SwingUp}
+TASKS: dict[str, type[Task]] = {
+    "reach": Reach,
+    "reach_point": ReachPoint,
+    "run": Run,
+    "swing_up": SwingUp,
+    "track_velocity": TrackVelocity,
+}
 """`name` in a robot's `[task]` table → the task."""
 
 

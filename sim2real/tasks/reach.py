@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 from sim2real import config
 from sim2real.errors import ConfigError
 from sim2real.robot import Robot
+from sim2real.signals import Measured
 from sim2real.sim.kinematics import Kinematics
-from sim2real.tasks.task import Array, State, Task
+from sim2real.tasks.task import Array, State, Task, TaskOptions
 
 _CANDIDATES = 8  # drawn for each goal; the first above the floor is taken
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReachOptions:
+class ReachOptions(TaskOptions):
     """The `[task]` table."""
 
     name: str = "reach"
@@ -45,9 +46,7 @@ class Reach(Task):
     ngoal = 9
 
     def __init__(self, options: ReachOptions, robot: Robot, kinematics: Kinematics):
-        self.episode_seconds = options.episode_seconds
-        self.hold_seconds = options.hold_seconds
-        self._options = options
+        self.options = self._options = options
         self._kinematics = kinematics
         limits = [joint.limits.position for joint in robot.joints.values() if joint.limits]
         low, high = np.array(limits).T
@@ -65,8 +64,9 @@ class Reach(Task):
         options = config.from_dict(ReachOptions, robot.task, f"{robot.name}: task")
         return cls(options, robot, kinematics)
 
-    def observe(self, position: Any, velocity: Any, command: Any, goal: Any) -> Any:
+    def observe(self, measured: Measured, command: Any, goal: Any) -> Any:
         """Return the joints, and the way from the tip to the goal in the tip's own frame."""
+        position, velocity = measured.position, measured.velocity
         xp = array_namespace(position)
         tip, rotation = self._kinematics.tip(position)
         way = _in_frame(rotation, goal[:, :3] - tip)
@@ -98,9 +98,9 @@ class Reach(Task):
         trace = np.einsum("nij,nij->n", rotation, goal_rotation)
         return distance, np.arccos(np.clip((trace - 1.0) / 2.0, -1.0, 1.0))
 
-    def start(self, u: Array) -> tuple[Array, Array]:  # noqa: D102
+    def start(self, u: Array) -> tuple[Array, Array, None]:  # noqa: D102
         position = self._centre + self._span * (u - 0.5)
-        return position, np.zeros_like(position)
+        return position, np.zeros_like(position), None
 
     def draw_goal(self, u: Array) -> Array:  # noqa: D102
         n, joints = len(u), len(self._centre)

@@ -1,4 +1,4 @@
-"""Swing a pendulum up and hold it there."""
+"""Swing a pendulum, or a chain of them, up and hold it there."""
 
 import math
 from dataclasses import dataclass
@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from sim2real import config
 from sim2real.errors import ConfigError
 from sim2real.robot import Robot
+from sim2real.signals import Measured
 from sim2real.sim.kinematics import Kinematics
-from sim2real.tasks.task import Array, State, Task
+from sim2real.tasks.task import Array, State, Task, TaskOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class SwingUpOptions:
+class SwingUpOptions(TaskOptions):
     """The `[task]` table."""
 
     name: str = "swing_up"
@@ -31,58 +32,65 @@ class SwingUpOptions:
 
 @final
 class SwingUp(Task):
-    """One joint whose angle 0 hangs down; upright is π."""
+    """A chain of parallel hinges that hangs at 0; upright, its first angle is π, the others 0.
 
-    nobs = 4
-    nstart = 2
+    With one hinge a pendulum; with two a double pendulum, or, where one is passive, an acrobot.
+    """
 
-    def __init__(self, options: SwingUpOptions, torque_limit: float, velocity_limit: float):
-        self.episode_seconds = options.episode_seconds
-        self.hold_seconds = options.hold_seconds
-        self._options = options
-        self._torque_limit = torque_limit
-        self._velocity_limit = velocity_limit
+    def __init__(self, options: SwingUpOptions, robot: Robot):
+        self.options = self._options = options
+        limits = {name: joint.limits for name, joint in robot.joints.items() if joint.limits}
+        self._torque = np.array([limits[name].torque for name in robot.driven])
+        self._velocity = np.array([limit.velocity for limit in limits.values()])
+        self._njoint = n = len(robot.joints)
+        self.nobs, self.nstart = 3 * n + len(robot.driven), n + 1
 
     @classmethod
     def of(cls, robot: Robot, kinematics: Kinematics) -> "SwingUp":  # noqa: D102
-        joints = list(robot.joints.values())
-        if len(joints) != 1 or joints[0].mode != "torque" or joints[0].limits is None:
+        fits = [joint.mode != "position" and joint.limits for joint in robot.joints.values()]
+        if robot.base is not None or not all(fits):
             raise ConfigError(
-                f"robot {robot.name!r}: the task swing_up needs exactly one joint, in torque mode"
+                f"robot {robot.name!r}: the task swing_up needs a chain of hinges with limits, in"
+                " torque mode or passive"
             )
-        options = config.from_dict(SwingUpOptions, robot.task, f"{robot.name}: task")
-        return cls(options, joints[0].limits.torque, joints[0].limits.velocity)
+        return cls(config.from_dict(SwingUpOptions, robot.task, f"{robot.name}: task"), robot)
 
-    def observe(self, position: Any, velocity: Any, command: Any, goal: Any) -> Any:  # noqa: D102
-        xp = array_namespace(position)
-        parts = [xp.cos(position), xp.sin(position), velocity / 8.0, command / self._torque_limit]
+    def observe(self, measured: Measured, command: Any, goal: Any) -> Any:  # noqa: D102
+        angle, velocity = measured.position, measured.velocity
+        xp = array_namespace(angle)
+        torque = xp.asarray(self._torque, dtype=angle.dtype)
+        parts = [xp.cos(angle), xp.sin(angle), velocity / 8.0, command / torque]
         return xp.concat(parts, axis=-1)
 
     def reward(self, state: State) -> Array:  # noqa: D102
-        height = 0.5 * (1.0 - np.cos(state.position[:, 0]))  # 1 upright, 0 hanging
-        speed = state.velocity[:, 0] ** 2
-        effort = (state.command[:, 0] / self._torque_limit) ** 2
-        change = ((state.command - state.last_command)[:, 0] / self._torque_limit) ** 2
+        cosine = _cosines(state.position)
+        height = 0.5 * (1.0 - cosine).mean(axis=1)  # 1 upright, 0 hanging
+        speed = np.square(state.velocity).sum(axis=1)
+        effort = np.square(state.command / self._torque).mean(axis=1)
+        change = np.square((state.command - state.last_command) / self._torque).mean(axis=1)
+        near = np.exp(-np.square(1.0 + cosine).sum(axis=1) / 0.02)
         # height counts little at speed: else going round and round is a way of being high, too
         high = 0.2 * height + 0.3 * height**2 * np.exp(-speed / 8.0)
-        held = 0.5 * _near_upright(state.position[:, 0]) * np.exp(-0.5 * speed)
+        held = 0.5 * near * np.exp(-0.5 * speed)
         options = self._options
         return high + held - options.effort_weight * effort - options.change_weight * change
 
     def terminated(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
-        return np.abs(state.velocity[:, 0]) > self._velocity_limit
+        return np.logical_or.reduce(np.abs(state.velocity) > self._velocity, axis=1)
 
     def success(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
-        return (-np.cos(state.position[:, 0]) > math.cos(0.2)) & (
-            np.abs(state.velocity[:, 0]) < 2.0
-        )
+        upright = -_cosines(state.position) > math.cos(0.2)
+        return np.logical_and.reduce(upright & (np.abs(state.velocity) < 2.0), axis=1)
 
-    def start(self, u: Array) -> tuple[Array, Array]:
+    def start(self, u: Array) -> tuple[Array, Array, None]:
         """Return hanging starts; a third begin near upright, so that holding is learned early."""
-        upright = u[:, 1:] < self._options.upright_starts
-        angle = np.where(upright, np.pi + (u[:, :1] - 0.5), 0.2 * (u[:, :1] - 0.5))
-        return angle, np.zeros_like(angle)
+        off = u[:, : self._njoint] - 0.5
+        upright = u[:, self._njoint :] < self._options.upright_starts
+        top = np.pi * (np.arange(self._njoint) == 0)
+        angle = np.where(upright, top + off, 0.2 * off)
+        return angle, np.zeros_like(angle), None
 
 
-def _near_upright(angle: Array) -> Array:
-    return np.exp(-((1.0 + np.cos(angle)) ** 2) / 0.02)
+def _cosines(position: Array) -> Array:
+    """Return the cosine of each link's angle (n, njoint) from hanging."""
+    return np.cos(np.cumsum(position, axis=1))

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim2real.robot import Robot
+from sim2real.signals import Measured
+from sim2real.sim.base import BaseState
 from sim2real.sim.kinematics import Kinematics
 
 Array = NDArray[np.float64]
@@ -34,18 +36,30 @@ class State:
     """What was sent in the control step before, (n, ncommand)."""
     goal: Array
     """(n, ngoal)."""
+    base: BaseState | None = None
+    """For robots with a floating base."""
     tip_position: Array | None = None
     """(n, 3), for robots with a tip."""
     tip_rotation: Array | None = None
     """(n, 3, 3)."""
 
 
-class Task(ABC):
-    """What a robot is to do. Each subclass is final and is constructed by its `of(robot)`."""
+@dataclass(frozen=True, kw_only=True)
+class TaskOptions:
+    """What every `[task]` table can say; each task adds its own and chooses the defaults."""
 
+    name: str
     episode_seconds: float
     hold_seconds: float
     """An episode succeeded if `success` held throughout its last `hold_seconds`."""
+    effort_weight: float
+    """Of the effort, which the reward charges for; what it measures is the task's."""
+
+
+class Task(ABC):
+    """What a robot is to do. Each subclass is final and is constructed by its `of(robot)`."""
+
+    options: TaskOptions
     nobs: int
     """Size of an observation."""
     ngoal: ClassVar[int] = 0
@@ -61,8 +75,8 @@ class Task(ABC):
         """Return the task for a robot, from its `[task]` table; raises ConfigError."""
 
     @abstractmethod
-    def observe(self, position: Any, velocity: Any, command: Any, goal: Any) -> Any:
-        """Return observations (n, nobs) of measured joints and the command before; any arrays."""
+    def observe(self, measured: Measured, command: Any, goal: Any) -> Any:
+        """Return observations (n, nobs) of what is measured and the command before; any arrays."""
 
     @abstractmethod
     def reward(self, state: State) -> Array:
@@ -77,8 +91,23 @@ class Task(ABC):
         """Return which robots do at this instant what they are to do, (n,)."""
 
     @abstractmethod
-    def start(self, u: Array) -> tuple[Array, Array]:
-        """Return start position and velocity (n, njoint) from uniforms `u` (n, nstart)."""
+    def start(self, u: Array) -> tuple[Array, Array, BaseState | None]:
+        """Return start position and velocity (n, njoint), and base, from uniforms (n, nstart)."""
+
+    def estimate_base(self, measured: Measured) -> BaseState | None:
+        """Return what measurements (n, size) tell of a floating base, None without one.
+
+        What they do not tell is NaN: without more knowledge, where it is and how fast.
+        """
+        if measured.orientation is None:
+            return None
+        unknown = np.full((len(measured.position), 3), np.nan)
+        return BaseState(
+            position=unknown,
+            orientation=measured.orientation,
+            linear_velocity=unknown,
+            angular_velocity=measured.angular_velocity,
+        )
 
     def draw_goal(self, u: Array) -> Array:
         """Return goals (n, ngoal) from uniforms `u` (n, ngoal_uniforms)."""

@@ -5,8 +5,12 @@ import numpy as np
 import pytest
 
 from sim2real.calibration.calibrate import Calibration, calibrate
+from sim2real.calibration.rollouts import Rollouts
 from sim2real.errors import CalibrationError
 from sim2real.parameters.posterior import Posterior
+from sim2real.randomization.parameters import ParameterSet
+from sim2real.shipped import find_robot
+from sim2real.sim.model import compile_model
 
 PLANTED = {
     "body.bob.mass": 0.65,
@@ -134,3 +138,11 @@ def test_saved_files_can_be_read_again(calibrated, tmp_path: Path):
     assert report["improves"] is True
     assert report["logs"] == result.posterior.origin["logs"]
     assert {row["name"] for row in report["estimates"]} == set(PLANTED)
+
+
+def test_a_robot_with_a_floating_base_is_refused_with_what_to_do():
+    robot = find_robot("quadruped")
+    model = compile_model(robot)
+    parameters = ParameterSet(model, tuple(robot.joints), ("body.trunk.mass",))
+    with pytest.raises(CalibrationError, match="hang the robot up"):
+        Rollouts(robot, model, parameters, nthread=1)

@@ -32,7 +32,7 @@ def recording(robot, simulator, seed, seconds):
     simulator.effects.clock.seed = seed
     for command in commands:
         measured = simulator.measure()
-        rows.append((measured["position"].copy(), measured["velocity"].copy()))
+        rows.append((measured.position.copy(), measured.velocity.copy()))
         simulator.step(command[None])
     position, velocity = np.array(rows)[:, :, 0].transpose(1, 0, 2)
     stamps = np.round(np.arange(len(commands)) * 1e9 / robot.control_hz).astype(np.int64)

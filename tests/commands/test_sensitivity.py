@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sim2real.deploy.controller import Controller
 from sim2real.errors import ControllerError
 from sim2real.evaluation.sensitivity.policy import open_policy
 from sim2real.export.batched import batched_session
 from sim2real.shipped import folder
+from sim2real.signals import Measured
 
 QUICK = ("--episodes", "144", "--generations", "1", "--starts", "2", "--nthread", "1")
 
@@ -91,12 +93,10 @@ def test_a_controller_on_many_robots_is_the_same_as_on_each(controller, tmp_path
     env.reset(seed=0)
     act = many.start(env)
     seen = np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32)
-    from sim2real.deploy.controller import Controller
-
     for row, action in zip(seen, act(seen), strict=True):
         one = Controller.load(controller, None)
         one.reset(env.command[0])
-        command = one.step(row[:1], row[1:], np.zeros(0))
+        command = one.step(Measured.split(env.robot, row), np.zeros(0))
         expected = act._map.action(command[None], env.command[:1])[0]  # type: ignore[attr-defined]
         np.testing.assert_allclose(action, expected, atol=1e-6)
 

@@ -14,6 +14,7 @@ from sim2real.deploy.source import CommandSource
 from sim2real.deploy.spec import METADATA_KEY, ControllerSpec, GoldenTape, robot_hash
 from sim2real.robot import Joint, Limits, Robot
 from sim2real.shipped import find_robot
+from sim2real.signals import Measured, measured_signals
 
 
 @pytest.fixture
@@ -75,9 +76,11 @@ class FakeLink(Link):
         self.seq += 1
         now = self.clock.now()
         return self.reading(
-            Measurement(seq=self.seq, stamp=now, received=now, position=self.position.copy(),
-                        velocity=np.zeros_like(self.position))
-        )  # fmt: skip
+            Measurement(seq=self.seq, stamp=now, received=now, signals=self.signals())
+        )
+
+    def signals(self) -> Measured:
+        return Measured(position=self.position.copy(), velocity=np.zeros_like(self.position))
 
     def write(self, command: np.ndarray, valid_for: float) -> None:
         assert valid_for > 0
@@ -102,7 +105,7 @@ class FakeSource(CommandSource):
         self.resets.append(command)
         self.count = -1
 
-    def step(self, position: np.ndarray, velocity: np.ndarray, goal: np.ndarray) -> np.ndarray:
+    def step(self, measured: Measured, goal: np.ndarray) -> np.ndarray:
         self.count += 1
         return np.asarray(self.function(self.count), np.float64)
 
@@ -138,6 +141,7 @@ def spec(pendulum) -> ControllerSpec:
     )
     return ControllerSpec(
         robot="pendulum", robot_hash=robot_hash(pendulum), joints=("pivot",), driven=("pivot",),
+        signals=measured_signals(pendulum),
         control_hz=100.0, task="swing_up", goal=(0.5,), trained_on={}, origin={"seed": 3},
         initial_state={"command": (0.0,), "steps": (0.0,)}, golden=tape,
     )  # fmt: skip

@@ -7,28 +7,30 @@ import pytest
 
 from sim2real.deploy.controller import Controller
 from sim2real.errors import ControllerError
+from sim2real.signals import Measured
 
-POSITION, VELOCITY, GOAL = np.array([0.1]), np.array([0.0]), np.array([1.0])
+MEASURED = Measured(position=np.array([0.1]), velocity=np.array([0.0]))
+GOAL = np.array([1.0])
 
 
 def test_a_controller_carries_its_state_from_step_to_step(export, spec, pendulum):
     controller = Controller.load(export(spec), pendulum)
-    first = controller.step(POSITION, VELOCITY, GOAL)
-    second = controller.step(POSITION, VELOCITY, GOAL)
+    first = controller.step(MEASURED, GOAL)
+    second = controller.step(MEASURED, GOAL)
     assert first.dtype == np.float64
     np.testing.assert_allclose([first, second], [[0.8], [1.2]], atol=1e-6)
 
 
 def test_reset_puts_back_the_state_and_takes_the_command_that_is_held(export, spec, pendulum):
     controller = Controller.load(export(spec), pendulum)
-    controller.step(POSITION, VELOCITY, GOAL)
+    controller.step(MEASURED, GOAL)
     controller.reset(np.array([0.4]))
-    np.testing.assert_allclose(controller.step(POSITION, VELOCITY, GOAL), [1.0], atol=1e-6)
+    np.testing.assert_allclose(controller.step(MEASURED, GOAL), [1.0], atol=1e-6)
 
 
 def test_loading_leaves_the_initial_state_not_that_of_the_tape(export, spec, pendulum):
     controller = Controller.load(export(spec), pendulum)
-    np.testing.assert_allclose(controller.step(POSITION, VELOCITY, GOAL), [0.8], atol=1e-6)
+    np.testing.assert_allclose(controller.step(MEASURED, GOAL), [0.8], atol=1e-6)
     assert controller.goal == (0.5,)
     assert controller.origin["made"] == {"seed": 3}
 
@@ -38,7 +40,7 @@ def test_a_controller_without_a_goal_needs_none(export, spec, pendulum):
     tape = dataclasses.replace(spec.golden, inputs=inputs)
     controller = Controller.load(export(spec, goal=(), golden=tape), pendulum)
     assert controller.goal == ()
-    np.testing.assert_allclose(controller.step(POSITION, VELOCITY, np.zeros(0)), [0.8], atol=1e-6)
+    np.testing.assert_allclose(controller.step(MEASURED, np.zeros(0)), [0.8], atol=1e-6)
 
 
 def test_a_missing_file_is_refused(tmp_path):

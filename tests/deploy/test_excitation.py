@@ -3,6 +3,7 @@ import pytest
 
 from sim2real.deploy.excitation import Excitation
 from sim2real.errors import ConfigError
+from sim2real.signals import Measured
 
 KINDS = ["multisine", "chirp", "steps"]
 
@@ -44,11 +45,11 @@ def test_joints_do_not_move_alike(arm):
 
 def test_after_its_end_it_rests(arm):
     source = Excitation(arm, seconds=5.0)
-    nothing = np.zeros(3)
-    played = [source.step(nothing, nothing, np.zeros(0)) for _ in range(260)]
+    nothing = Measured(position=np.zeros(3), velocity=np.zeros(3))
+    played = [source.step(nothing, np.zeros(0)) for _ in range(260)]
     np.testing.assert_array_equal(played[255], [0.5, 0.0])
     source.reset(np.zeros(2))
-    np.testing.assert_array_equal(source.step(nothing, nothing, np.zeros(0)), source.signal[0])
+    np.testing.assert_array_equal(source.step(nothing, np.zeros(0)), source.signal[0])
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,13 @@ def test_the_source_begins_anew_with_the_command_that_is_held(rig, pendulum, fak
     np.testing.assert_array_equal(source.resets, [[0.0]])
 
 
+def altered(measured, field, value):
+    if field in vars(measured):
+        return dataclasses.replace(measured, **{field: value})
+    signals = dataclasses.replace(measured.signals, **{field: value})
+    return dataclasses.replace(measured, signals=signals)
+
+
 @pytest.mark.parametrize(
     ("field", "value", "reason"),
     [
@@ -54,7 +61,7 @@ def test_the_source_begins_anew_with_the_command_that_is_held(rig, pendulum, fak
 def test_a_bad_measurement_trips_and_no_command_follows(rig, pendulum, fakes, field, value, reason):
     clock, link = rig
     link.reading = lambda measured: (
-        dataclasses.replace(measured, **{field: value}) if measured.seq == 20 else measured
+        altered(measured, field, value) if measured.seq == 20 else measured
     )
     summary = run(fakes[2](lambda i: [0.1]), link, pendulum, seconds=5.0, clock=clock)
     assert summary.ended == "trip"

@@ -14,13 +14,14 @@ from sim2real.deploy.loop import State, run
 from sim2real.deploy.recorder import Recorder
 from sim2real.deploy.recording import read_recording
 from sim2real.errors import LogError
+from sim2real.signals import Measured
 
 MS = 1_000_000
 
 
 def measurement(i, joints=1):
-    return Measurement(seq=i, stamp=5 * MS * i, received=0, position=np.full(joints, 0.1 * i),
-                       velocity=np.full(joints, -1.0 / (1 + i)))  # fmt: skip
+    signals = Measured(position=np.full(joints, 0.1 * i), velocity=np.full(joints, -1.0 / (1 + i)))
+    return Measurement(seq=i, stamp=5 * MS * i, received=0, signals=signals)
 
 
 def record(path, robot, count, **changes):
@@ -153,11 +154,12 @@ def test_a_recording_is_complete_although_the_control_process_was_killed(tmp_pat
         from sim2real.deploy.link import Measurement
         from sim2real.deploy.recorder import Recorder
         from sim2real.shipped import find_robot
+        from sim2real.signals import Measured
 
         with Recorder(Path(sys.argv[1]), find_robot("pendulum")) as recorder:
             for i in range(300):
-                row = Measurement(seq=i, stamp=i, received=0, position=np.zeros(1),
-                                  velocity=np.zeros(1))
+                still = Measured(position=np.zeros(1), velocity=np.zeros(1))
+                row = Measurement(seq=i, stamp=i, received=0, signals=still)
                 recorder.record(i, 3, row, np.zeros(1))
             os.kill(os.getpid(), signal.SIGKILL)
     """

@@ -12,9 +12,18 @@ from sim2real.deploy.packets import Kind, Packet, parse_address, robot_id
 from sim2real.deploy.udp import UdpLink, _RobotClock
 from sim2real.deploy.udp_robot import UdpRobot
 from sim2real.errors import LinkError
+from sim2real.signals import Measured
 
 NOW = 1_000_000_000
 MS = 1_000_000
+
+
+def joint(position, velocity):
+    return Measured(position=np.array([position]), velocity=np.array([velocity]))
+
+
+def still(n, velocity=0.1):
+    return Measured(position=np.full(n, 0.3), velocity=np.full(n, velocity))
 
 
 @contextlib.contextmanager
@@ -26,7 +35,7 @@ def running(robot, address="127.0.0.1:0"):
         def turn():
             n = len(robot.joints)
             while not stop.is_set():
-                told.append(side.exchange(time.monotonic_ns(), np.full(n, 0.3), np.full(n, 0.1)))
+                told.append(side.exchange(time.monotonic_ns(), still(n)))
                 if side.reset_requested:
                     side.reset_done()
                 time.sleep(0.001)
@@ -68,7 +77,7 @@ class Wire:
 
     def turn(self, now=NOW, velocity=0.1):
         n = len(self.robot.joints)
-        return self.side.exchange(now, np.full(n, 0.3), np.full(n, velocity)).tolist()
+        return self.side.exchange(now, still(n, velocity)).tolist()
 
     def heard(self):
         answers = []
@@ -95,8 +104,8 @@ def test_a_client_reads_measurements_and_the_robot_gets_commands(arm):
     with running(arm) as (side, told), UdpLink(arm, side.address) as link:
         first = link.read()
         assert first is not None
-        np.testing.assert_array_equal(first.position, [0.3] * 3)
-        np.testing.assert_array_equal(first.velocity, [0.1] * 3)
+        np.testing.assert_array_equal(first.signals.position, [0.3] * 3)
+        np.testing.assert_array_equal(first.signals.velocity, [0.1] * 3)
         until(lambda: link.read().seq > first.seq)
         until(lambda: link.write(np.array([0.25, 1.5]), 1.0) or told[-1].tolist() == [0.25, 1.5])
 
@@ -171,8 +180,8 @@ def test_encoders_that_are_not_finite_are_not_sent_and_the_robot_damps(wire):
 
 def test_a_robot_damps_before_anybody_has_connected(pendulum):
     with UdpRobot(pendulum, "127.0.0.1:0") as side:
-        assert side.exchange(NOW, np.array([math.nan]), np.array([math.nan])).tolist() == [0.0]
-        assert side.exchange(NOW, np.array([0.0]), np.array([100.0])).tolist() == [-2.0]
+        assert side.exchange(NOW, joint(math.nan, math.nan)).tolist() == [0.0]
+        assert side.exchange(NOW, joint(0.0, 100.0)).tolist() == [-2.0]
 
 
 def test_another_client_is_refused_until_the_first_has_been_silent(wire):
@@ -276,7 +285,7 @@ def test_the_client_drops_measurements_that_are_old_foreign_or_damaged(pendulum)
     with link:
         thread.join()
         latest = link.read()
-        assert (latest.seq, latest.position.tolist()) == (5, [0.5])
+        assert (latest.seq, latest.signals.position.tolist()) == (5, [0.5])
     listener.close()
 
 

@@ -97,7 +97,7 @@ def test_a_robot_whose_client_is_killed_damps(pendulum):
         with link:
             while True:  # damped it comes to rest hanging: 1.9 Nm would hold it at 0.7 rad
                 now = link.read()
-                if abs(now.position[0]) < 0.2 and abs(now.velocity[0]) < 0.1:
+                if abs(now.signals.position[0]) < 0.2 and abs(now.signals.velocity[0]) < 0.1:
                     break
                 assert time.monotonic() < end
                 time.sleep(0.01)
@@ -126,8 +126,8 @@ def test_a_virtual_robot_alone_damps_at_its_home(pendulum):
     class Side:
         reset_requested, robot = False, pendulum
 
-        def exchange(self, now, position, velocity):
-            started.append((now, position[0], velocity[0]))
+        def exchange(self, now, measured):
+            started.append((now, measured.position[0], measured.velocity[0]))
             return np.zeros(1)
 
     drive(MujocoSimulator(pendulum, 1), Side(), 0.5)
@@ -146,8 +146,8 @@ def test_the_sensors_of_a_virtual_robot_are_noisy_as_they_say_and_by_seed(pendul
         class Side:
             reset_requested, robot = False, pendulum
 
-            def exchange(self, now, position, velocity):
-                rows.append([position[0], velocity[0]])
+            def exchange(self, now, measured):
+                rows.append([measured.position[0], measured.velocity[0]])
                 return np.zeros(1)
 
         simulator = MujocoSimulator(pendulum, 1)
@@ -172,8 +172,8 @@ class Listener:
     def __init__(self, robot, command=0.0):
         self.robot, self.command, self.rows = robot, np.full(1, command), []
 
-    def exchange(self, now, position, velocity):
-        self.rows.append(position[0])
+    def exchange(self, now, measured):
+        self.rows.append(measured.position[0])
         return self.command
 
 
@@ -259,7 +259,7 @@ class FakeSide:
     def in_use(self):
         return not 300 <= self.turns < 3000
 
-    def exchange(self, now, position, velocity):
+    def exchange(self, now, measured):
         self.turns += 1
         self.ahead.append(now - self.clock.now)
         return np.zeros(1)

@@ -18,7 +18,7 @@ def act(observation):
     """Return actions that round alike for any number of observations."""
     n = observation.shape[1]
     mixed = np.sin(3.0 * observation + np.arange(n, dtype=np.float32))
-    return np.stack([mixed[:, i % n] * 0.9 for i in range(8)], axis=1)
+    return np.stack([mixed[:, i % n] * 0.9 for i in range(12)], axis=1)
 
 
 def course(env, k, *, episode, nsteps, policy=act):
@@ -49,7 +49,7 @@ def restless(name):
     robot = shipped.find_robot(name)
     names = list(robot.ranges)
     ranges = {key: item.to_toml() for key, item in robot.ranges.items()}
-    ranges[names[0]] |= {"every": 0.03}
+    ranges[names[0]] |= {"every": max(0.03, 1.0 / robot.control_hz)}
     ranges[names[1]] |= {"when": "start"}
     ranges[names[2]] |= {"when": "step"}
     ranges[names[-1]] |= {"when": "step"}  # a delay, a gain or the noise

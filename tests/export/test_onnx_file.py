@@ -11,6 +11,7 @@ from sim2real.deploy.spec import METADATA_KEY, ControllerSpec, robot_hash
 from sim2real.errors import ControllerError
 from sim2real.export import onnx_file
 from sim2real.export.onnx_file import TOLERANCE, export
+from sim2real.signals import Measured
 from sim2real.sim.kinematics import Kinematics
 from sim2real.sim.model import compile_model
 from sim2real.tasks import make_task
@@ -57,10 +58,11 @@ def test_the_graph_computes_the_training_observation_and_action_map(tmp_path):
     session = onnxruntime.InferenceSession(str(path))
     rng = np.random.default_rng(0)
     position, velocity, previous = rng.normal(size=(3, 1, 1)).astype(np.float32)
+    measured = Measured(position=position, velocity=velocity)
     command, following = session.run(
         None, {"position": position, "velocity": velocity, "state.command": previous}
     )
-    observation = task.observe(position, velocity, previous, None).astype(np.float32)
+    observation = task.observe(measured, previous, None).astype(np.float32)
     expected = ActionMap.of(robot).command(policy.act(observation), previous)
     np.testing.assert_allclose(command, expected, atol=1e-5)
     np.testing.assert_array_equal(command, following)

@@ -17,6 +17,7 @@ from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.errors import ConfigError
 from sim2real.export.batched import batched_session
 from sim2real.robot import Robot
+from sim2real.signals import Measured, row_size
 from sim2real.tasks import Task
 from sim2real.training.job import Job
 from sim2real.training.run import load_policy
@@ -96,10 +97,10 @@ def _of_controller(path: Path, name: str | None) -> Examined:
 
 
 def _unobserved(task: Task) -> Task:
-    """Return the task with raw measurements for observations: position, velocity, goal."""
+    """Return the task with raw measurements for observations: the robot's signals, and the goal."""
 
-    def observe(position: Any, velocity: Any, command: Any, goal: Any) -> Any:
-        return np.concatenate([position, velocity, goal], axis=1)
+    def observe(measured: Measured, command: Any, goal: Any) -> Any:
+        return np.concatenate([*measured.signals().values(), goal], axis=1)
 
     raw = copy.copy(task)
     raw.observe = observe
@@ -117,15 +118,15 @@ class _AllRows:
         self._goal = bool(controller.goal)
 
     def __call__(self, observation: NDArray[np.float32]) -> NDArray[Any]:
-        n, j = len(observation), len(self._env.robot.joints)
+        n, m = len(observation), row_size(self._env.robot)
         if not self._feed:  # the first step: what was commanded before is the start's
             for name, value in self._states.items():
                 self._feed[f"state.{name}"] = np.tile(np.array(value, np.float32), (n, 1))
             if "state.command" in self._feed:
                 self._feed["state.command"] = self._env.command.astype(np.float32)
-        signals = {"position": observation[:, :j], "velocity": observation[:, j : 2 * j]}
+        signals = Measured.split(self._env.robot, observation[:, :m]).signals()
         if self._goal:
-            signals["goal"] = observation[:, 2 * j :]
+            signals["goal"] = observation[:, m:]
         outputs = ["command", *(f"next.state.{name}" for name in self._states)]
         command, *states = self._session.run(outputs, signals | self._feed)
         self._feed = {f"state.{n}": x for n, x in zip(self._states, states, strict=True)}
@@ -143,11 +144,11 @@ class _RowByRow:
         self._begun = False
 
     def __call__(self, observation: NDArray[np.float32]) -> NDArray[Any]:
-        j = len(self._env.robot.joints)
+        robot, m = self._env.robot, row_size(self._env.robot)
         if not self._begun:
             self._begun = True
             for each, command in zip(self._controllers, self._env.command, strict=True):
                 each.reset(command)
         rows = zip(self._controllers, observation, strict=True)
-        command = [each.step(row[:j], row[j : 2 * j], row[2 * j :]) for each, row in rows]
+        command = [each.step(Measured.split(robot, row[:m]), row[m:]) for each, row in rows]
         return self._map.action(np.array(command), self._env.command)

@@ -1,13 +1,14 @@
 """Terms of the sensors: how what a signal reports differs from the truth, nominally not at all."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, final
 
 import mujoco
 import numpy as np
 
+from sim2real.errors import ParameterError
 from sim2real.randomization.terms.effect import EffectTerm, joint_index
-from sim2real.randomization.terms.term import Term
+from sim2real.randomization.terms.term import Term, element_id
 from sim2real.sim.effects import Effects
 from sim2real.sim.sensors import NOMINAL
 from sim2real.sim.table import Table
@@ -56,6 +57,33 @@ class JointSensor(SensorTerm):
 
     def column(self, model: mujoco.MjModel, joints: tuple[str, ...]) -> int:  # noqa: D102
         return joint_index(self.name, joints)
+
+
+class _OfTheBase(EffectTerm):
+    """A number about one axis of the IMU that a floating base carries."""
+
+    size = 3
+
+    def column(self, model: mujoco.MjModel, joints: tuple[str, ...]) -> int:
+        joint = int(model.body_jntadr[element_id(model, self.name)])
+        if joint < 0 or model.jnt_type[joint] != mujoco.mjtJoint.mjJNT_FREE:
+            raise ParameterError(f"'{self.name}': only a floating base carries an IMU")
+        return self.index
+
+
+class BaseSensor(_OfTheBase, SensorTerm):
+    """A flaw of what the IMU of a floating base reports, about the axis x, y or z of the base."""
+
+
+@final
+class ImuTilt(_OfTheBase):
+    """How the IMU is turned on the base that carries it."""
+
+    summary, unit, bounds = "roll, pitch and yaw of the IMU on its body", "rad", (-np.pi, np.pi)
+    parameter, defaults = "tilt", {"tilt": 0.0}
+
+    def table(self, effects: Effects) -> Table:  # noqa: D102
+        return effects.sensors.mounting
 
 
 def flaws(base: type[SensorTerm], kind: str, signal: str, unit: str) -> dict[str, type[Term]]:

@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim2real.sim import delay_line
+from sim2real.sim.bullet.tree import scalar_joints
 from sim2real.sim.effects import Effects
 from sim2real.sim.servos import Law
 from sim2real.sim.simulator import Array, Ids
@@ -15,20 +16,21 @@ _DISABLE = mujoco.mjtDisableBit
 class Drives:
     """Forces at the joints of `nsim` simulations, by MuJoCo's formulas.
 
-    All arrays lead with the simulation; joints are hinges and slides, so that nq = nv = njnt.
+    All arrays lead with the simulation; the joints are the model's n hinges and slides.
     """
 
     def __init__(self, model: mujoco.MjModel, effects: Effects):
         self._effects = effects
-        nsim, nu, nv = len(effects.clock.step), model.nu, model.nv
-        self._dof = model.jnt_dofadr[model.actuator_trnid[:, 0]]
+        self._joints = scalar_joints(model)
+        nsim, nu, n = len(effects.clock.step), model.nu, len(self._joints)
+        self._driven = np.searchsorted(self._joints, model.actuator_trnid[:, 0])
         # force = gain u + bias0 + bias1 length + bias2 velocity, within the force range
         self._gain, self._bias = np.zeros((nsim, nu)), np.zeros((nsim, nu, 3))
         self._gear, self._lag = np.ones((nsim, nu)), np.zeros((nsim, nu))
         self._control, self._force = np.zeros((nsim, nu, 2)), np.zeros((nsim, nu, 2))
-        self._joint_force = np.zeros((nsim, nv, 2))
-        self._damping, self._stiffness = np.zeros((nsim, nv)), np.zeros((nsim, nv))
-        self._rest, self._armature = np.zeros((nsim, nv)), np.zeros((nsim, nv))
+        self._joint_force = np.zeros((nsim, n, 2))
+        self._damping, self._stiffness = np.zeros((nsim, n)), np.zeros((nsim, n))
+        self._rest, self._armature = np.zeros((nsim, n)), np.zeros((nsim, n))
         self._timestep = np.zeros((nsim, 1))
         depth = int(model.actuator_history[:, 0].max(initial=0))
         self._history = np.zeros((nsim, depth + 1, nu))
@@ -44,11 +46,15 @@ class Drives:
         clamp = model.actuator_ctrllimited * (not off & _DISABLE.mjDSBL_CLAMPCTRL)
         self._control[sim] = _limits(model.actuator_ctrlrange, clamp)
         self._force[sim] = _limits(model.actuator_forcerange, model.actuator_forcelimited)
-        self._joint_force[sim] = _limits(model.jnt_actfrcrange, model.jnt_actfrclimited)
-        self._damping[sim] = model.dof_damping * (not off & _DISABLE.mjDSBL_DAMPER)
-        self._stiffness[sim] = model.jnt_stiffness * (not off & _DISABLE.mjDSBL_SPRING)
-        self._rest[sim] = model.qpos_spring
-        self._armature[sim] = model.dof_armature
+        joints = self._joints
+        dofs = model.jnt_dofadr[joints]
+        self._joint_force[sim] = _limits(
+            model.jnt_actfrcrange[joints], model.jnt_actfrclimited[joints]
+        )
+        self._damping[sim] = model.dof_damping[dofs] * (not off & _DISABLE.mjDSBL_DAMPER)
+        self._stiffness[sim] = model.jnt_stiffness[joints] * (not off & _DISABLE.mjDSBL_SPRING)
+        self._rest[sim] = model.qpos_spring[model.jnt_qposadr[joints]]
+        self._armature[sim] = model.dof_armature[dofs]
         self._lag[sim] = model.actuator_delay / model.opt.timestep
 
     def reset(self, ids: Ids, command: Array) -> None:
@@ -56,28 +62,28 @@ class Drives:
         self._history[ids] = command[:, None, :]
 
     def rotor(self, sim: int) -> Array:
-        """Return the largest rotor inertia (nv,) of a simulation's joints; -1 for a bare joint."""
+        """Return the largest rotor inertia (n,) of a simulation's joints; -1 for a bare joint."""
         damping = self._damping[sim].copy()
-        np.subtract.at(damping, self._dof, self._gear[sim] ** 2 * self._bias[sim, :, 2])
+        np.subtract.at(damping, self._driven, self._gear[sim] ** 2 * self._bias[sim, :, 2])
         inertia = self._armature[sim] + self._timestep[sim] * damping
         return np.where(inertia > 0.0, inertia, -1.0)
 
     def push(
         self, position: Array, velocity: Array, command: Array, jitter: Array | None = None
     ) -> tuple[Array, Array]:
-        """Return the joints' forces (nsim, nv) and rotor inertias (nsim, nv) of a physics step.
+        """Return the joints' forces (nsim, n) and rotor inertias (nsim, n) of a physics step.
 
         The inertia is the armature plus timestep × damping, which makes an explicit damping force
         implicit, as in MuJoCo's implicitfast integrator.
 
         Args:
-            position: of the joints (nsim, nv) [rad, m].
-            velocity: of the joints (nsim, nv) [rad/s, m/s].
+            position: of the joints (nsim, n) [rad, m].
+            velocity: of the joints (nsim, n) [rad/s, m/s].
             command: to the actuators (nsim, nu).
             jitter: how much longer than its actuator's delay a command takes [s], (nsim, nu).
         """
-        length = self._gear * position[:, self._dof]
-        rate = self._gear * velocity[:, self._dof]
+        length = self._gear * position[:, self._driven]
+        rate = self._gear * velocity[:, self._driven]
         control = self._clip_control(self._delayed(command, jitter))
         law = self._effects.servos.act(
             Law(self._gain, self._bias, self._force[..., 0], self._force[..., 1]),
@@ -88,10 +94,10 @@ class Drives:
         torque, damping = np.zeros_like(position), self._damping.copy()
         # a saturated actuator does not damp
         active = (wanted > low) & (wanted < high)
-        for actuator, dof in enumerate(self._dof):
+        for actuator, joint in enumerate(self._driven):
             gear = self._gear[:, actuator]
-            torque[:, dof] += gear * force[:, actuator]
-            damping[:, dof] -= gear**2 * law.bias[:, actuator, 2] * active[:, actuator]
+            torque[:, joint] += gear * force[:, actuator]
+            damping[:, joint] -= gear**2 * law.bias[:, actuator, 2] * active[:, actuator]
         torque = np.minimum(
             np.maximum(torque, self._joint_force[..., 0]), self._joint_force[..., 1]
         )

@@ -16,13 +16,16 @@ from numpy.typing import NDArray
 
 from sim2real.errors import RobotError
 from sim2real.robot import Robot
+from sim2real.rotation import rotate
+from sim2real.sim.base import BaseState, base_addresses
+from sim2real.sim.bullet.base import from_inertial, to_inertial
 from sim2real.sim.bullet.contacts import Contacts
 from sim2real.sim.bullet.drives import Drives
 from sim2real.sim.bullet.support import check_links, check_supported
-from sim2real.sim.bullet.tree import Tree
+from sim2real.sim.bullet.tree import Tree, scalar_joints
 from sim2real.sim.bullet.world import World, dry_friction
 from sim2real.sim.effects import Effects
-from sim2real.sim.model import compile_model, joint_addresses, substeps
+from sim2real.sim.model import compile_model, substeps
 from sim2real.sim.simulator import Array, Ids, Simulator
 
 _ABSURD = 1e6
@@ -52,19 +55,29 @@ class BulletSimulator(Simulator):
         self.fields = mujoco.batch.Batch(self.model, nsim, 1)
         self.effects = Effects(robot, nsim, self.model.nbody)
         self._substeps = substeps(robot, self.model)
-        self._qpos, _ = joint_addresses(robot, self.model)
+        joints = scalar_joints(self.model)
+        if robot.base is None and len(joints) < self.model.njnt:
+            raise RobotError(
+                f"robot {robot.name!r}: Bullet cannot simulate a free joint that is not the robot's"
+                " own: declare it as [base] in robot.toml, or simulate it with MuJoCo"
+            )
+        # where the robot's joints stand among all hinges and slides, and these in qpos and qvel
+        self._own = np.searchsorted(joints, [self.model.joint(name).id for name in robot.joints])
+        self._qpos, self._dofs = self.model.jnt_qposadr[joints], self.model.jnt_dofadr[joints]
         self._drives = Drives(self.model, self.effects)
         self._worlds = [World() for _ in range(nsim)]
         self._trees = [Tree.of(self.model)] * nsim
         self._models = [self.model] * nsim
         self._built: list[bytes] = [b""] * nsim
-        self._state = np.zeros((nsim, self.model.nv, 2))
-        self._offset = np.tile(self.model.qpos0, (nsim, 1))
+        self._state = np.zeros((nsim, len(joints), 2))
+        self._base = None if robot.base is None else BaseState.at_home(robot, nsim)
+        self._free = base_addresses(robot, self.model)
+        self._offset = np.tile(self.model.qpos0[self._qpos], (nsim, 1))
         self._rest = np.zeros((nsim, self.model.nu))
-        self._friction = np.zeros((nsim, self.model.nv))
+        self._friction = np.zeros((nsim, len(joints)))
         self._diverged = np.zeros(nsim, bool)
         self._tip = None if robot.tip is None else self.model.site(robot.tip).id
-        start = np.tile(self.model.qpos0[self._qpos], (nsim, 1))
+        start = self._offset[:, self._own]
         self.reset(np.arange(nsim, dtype=np.int32), start, np.zeros_like(start), self._rest)
 
     def close(self) -> None:
@@ -85,11 +98,15 @@ class BulletSimulator(Simulator):
 
     @property
     def position(self) -> Array:  # noqa: D102
-        return (self._state[..., 0] + self._offset)[:, self._qpos]
+        return (self._state[..., 0] + self._offset)[:, self._own]
 
     @property
     def velocity(self) -> Array:  # noqa: D102
-        return self._state[..., 1][:, self._qpos]
+        return self._state[..., 1][:, self._own]
+
+    @property
+    def base(self) -> BaseState | None:  # noqa: D102
+        return self._base
 
     @property
     def tip(self) -> tuple[Array, Array]:  # noqa: D102
@@ -102,18 +119,26 @@ class BulletSimulator(Simulator):
     def diverged(self) -> NDArray[np.bool_]:  # noqa: D102
         return self._diverged
 
-    def reset(self, ids: Ids, position: Array, velocity: Array, command: Array) -> None:  # noqa: D102
+    def reset(  # noqa: D102
+        self,
+        ids: Ids,
+        position: Array,
+        velocity: Array,
+        command: Array,
+        base: BaseState | None = None,
+    ) -> None:
         for sim in ids:
             self._take_fields(int(sim))
-        start = np.zeros((len(ids), self.model.nv, 2))
-        start[:, self._qpos, 0] = position - self._offset[ids][:, self._qpos]
-        start[:, self._qpos, 1] = velocity
+        start = np.zeros((len(ids), *self._state.shape[1:]))
+        start[:, self._own, 0] = position - self._offset[ids][:, self._own]
+        start[:, self._own, 1] = velocity
         self._state[ids] = start
+        self._put_base(ids, base or BaseState.at_home(self.robot, len(ids)))
         self._rest[ids] = command
         self._drives.reset(ids, command)
         for sim in ids:
             if _sound(self._state[sim]):  # any other is noticed in the next step
-                self._worlds[sim].restart(*self._state[sim].T)
+                self._restart(int(sim))
         self._diverged[ids] = False
         self.effects.reset(ids, self.truth, command)
 
@@ -123,7 +148,7 @@ class BulletSimulator(Simulator):
             if self._take_fields(sim):  # a world that was built anew stands at its start
                 self._state[sim, :, 0] = position - self._offset[sim]
                 if _sound(self._state[sim]):
-                    self._worlds[sim].restart(*self._state[sim].T)
+                    self._restart(sim)
 
     def step(self, command: Array) -> None:  # noqa: D102
         self._diverged[...] = False
@@ -139,35 +164,68 @@ class BulletSimulator(Simulator):
             force, rotor = self._drives.push(position, self._state[..., 1], command, jitter)
             self._stick()
             for sim in np.flatnonzero(~self._diverged):
-                outer = 0.0 if wrench is None else self._generalized(int(sim), wrench[sim])
+                outer = 0.0 if wrench is None else self._pushed(int(sim), wrench[sim])
                 self._state[sim] = self._worlds[sim].advance(force[sim] + outer, rotor[sim])
-            self._give_up(~_sound(self._state))
+            self._read_bases()
+            self._give_up(~self._all_sound())
         self.effects.advance(self.truth)
+
+    def _all_sound(self) -> NDArray[np.bool_]:
+        base = self._base
+        return _sound(self._state) & (base is None or _sound(base.position[..., None]))
+
+    def _restart(self, sim: int) -> None:
+        base, link = self._base, self._trees[sim].base
+        pose = None if base is None or link is None else to_inertial(base, sim, link)
+        position, velocity = self._state[sim].T
+        self._worlds[sim].restart(position, velocity, pose)
+
+    def _put_base(self, ids: Ids, base: BaseState) -> None:
+        if self._base is not None:
+            for name, values in vars(self._base).items():
+                values[ids] = getattr(base, name)
+
+    def _read_bases(self) -> None:
+        if self._base is None:
+            return
+        for sim, (world, tree) in enumerate(zip(self._worlds, self._trees, strict=True)):
+            assert tree.base is not None  # the robot has one
+            self._put_base(np.array([sim], np.int32), from_inertial(world.base(), tree.base))
 
     def _stick(self) -> None:
         """Let the joints' dry friction follow their speed."""
         stiction = self.effects.stiction
         if stiction.used:
             friction = self._friction.copy()
-            friction[:, self._qpos] = stiction.friction(
-                friction[:, self._qpos], self._state[..., 1][:, self._qpos]
-            )
+            friction[:, self._own] = stiction.friction(friction[:, self._own], self.velocity)
             for sim in np.flatnonzero(~self._diverged):
                 self._worlds[sim].brake(friction[sim])
 
-    def _generalized(self, sim: int, wrench: Array) -> Array:
-        """Return the joints' forces (nv,) of wrenches (nbody, 6) at the bodies' centres of mass."""
+    def _pushed(self, sim: int, wrench: Array) -> Array:
+        """Push the base, and return the joints' forces (n,), of wrenches (nbody, 6) on the bodies.
+
+        They act at the centres of mass.
+        """
         model, force = self._models[sim], np.zeros(self.model.nv)
         if not wrench.any():
-            return force
+            return force[self._dofs]
         data = mujoco.MjData(model)
-        data.qpos[:] = self._state[sim, :, 0] + self._offset[sim]
+        data.qpos[self._qpos] = self._state[sim, :, 0] + self._offset[sim]
+        if self._base is not None and self._free is not None:
+            free = self._free[0]
+            data.qpos[free : free + 3] = self._base.position[sim]
+            data.qpos[free + 3 : free + 7] = self._base.orientation[sim]
         mujoco.mj_kinematics(model, data)
         mujoco.mj_comPos(model, data)
         for body in np.flatnonzero(wrench.any(axis=1)):
             at = data.xipos[body]
             mujoco.mj_applyFT(model, data, wrench[body, :3], wrench[body, 3:], at, body, force)
-        return force
+        if self._base is not None and self._free is not None:
+            # at the base's origin: a force in the world's frame, a torque in its own
+            linear, angular = np.split(force[self._free[1] : self._free[1] + 6], 2)
+            torque = rotate(self._base.orientation[sim : sim + 1], angular[None])[0]
+            self._worlds[sim].push_base(self._base.position[sim], linear, torque)
+        return force[self._dofs]
 
     def _give_up(self, lost: NDArray[np.bool_]) -> None:
         """Start simulations that blew up anew, as MuJoCo does; they wait for the next step."""
@@ -175,7 +233,8 @@ class BulletSimulator(Simulator):
             self._diverged[sim] = True
             self._state[sim] = 0.0
             self._drives.reset(np.array([sim], np.int32), self._rest[sim : sim + 1])
-            self._worlds[sim].restart(*self._state[sim].T)
+            self._put_base(np.array([sim], np.int32), BaseState.at_home(self.robot, 1))
+            self._restart(int(sim))
 
     def _take_fields(self, sim: int) -> bool:
         """Build a simulation's world if its fields have changed; return whether they have."""
@@ -188,9 +247,9 @@ class BulletSimulator(Simulator):
         check_links(len(tree.links) + len(contacts.colliders), self.robot.name)
         self._drives.take(sim, model)
         self._worlds[sim].build(model, tree, contacts, self._drives.rotor(sim))
-        self._trees[sim], self._offset[sim] = tree, model.qpos0
+        self._trees[sim], self._offset[sim] = tree, model.qpos0[self._qpos]
         self._models[sim] = model
-        self._friction[sim] = dry_friction(model)
+        self._friction[sim] = dry_friction(model)[self._dofs]
         self._built[sim] = fingerprint
         return True
 
@@ -198,9 +257,12 @@ class BulletSimulator(Simulator):
         """Return a site's position (3,) and rotation matrix (3, 3) in the world."""
         local, turn = self.model.site_pos[site], self.model.site_quat[site]
         link, local = self._trees[sim].place(int(self.model.site_bodyid[site]), local)
-        origin, rotation = (np.zeros(3), np.array([1.0, 0, 0, 0])) if link < 0 else (
-            self._worlds[sim].pose(link)
-        )  # fmt: skip
+        if link >= 0:
+            origin, rotation = self._worlds[sim].pose(link)
+        elif self._base is not None:
+            origin, rotation = self._base.position[sim], self._base.orientation[sim]
+        else:
+            origin, rotation = np.zeros(3), np.array([1.0, 0.0, 0.0, 0.0])
         place, quaternion, matrix = np.empty(3), np.empty(4), np.empty(9)
         mujoco.mju_rotVecQuat(place, local, rotation)
         mujoco.mju_mulQuat(quaternion, rotation, turn)

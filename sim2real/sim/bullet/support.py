@@ -40,6 +40,7 @@ def _unsupported(model: mujoco.MjModel) -> list[tuple[str, str]]:
         (_count(model.nplastic, "plastic spring"), "remove its yield"),
         (_count(model.na, "actuator activation"), "let the actuators act at once"),
         (_joints(model), "write the joint as hinges and slides"),
+        (_bases(model), "let everything that moves hang on one free body"),
         (_geoms(model), "use a primitive or a mesh"),
         (_actuators(model), "drive joints by motors and position servos"),
         (_polynomials(model), "use linear damping and stiffness"),
@@ -54,15 +55,22 @@ def _count(number: int, what: str) -> str:
 
 
 def _joints(model: mujoco.MjModel) -> str:
-    kinds = {_JOINT.mjJNT_FREE.value: "free", _JOINT.mjJNT_BALL.value: "ball"}
-    return next(
-        (
-            f"the {kinds[int(kind)]} joint {model.joint(i).name!r}"
-            for i, kind in enumerate(model.jnt_type)
-            if int(kind) in kinds
-        ),
-        "",
-    )
+    balls = np.flatnonzero(model.jnt_type == _JOINT.mjJNT_BALL.value)
+    return f"the ball joint {model.joint(int(balls[0])).name!r}" if len(balls) else ""
+
+
+def _bases(model: mujoco.MjModel) -> str:
+    free = np.flatnonzero(model.jnt_type == _JOINT.mjJNT_FREE.value)
+    if not len(free):
+        return ""
+    name = model.joint(int(free[0])).name
+    dofs = slice(int(model.jnt_dofadr[free[0]]), int(model.jnt_dofadr[free[0]]) + 6)
+    if any(getattr(model, f"dof_{what}")[dofs].any() for what in ("damping", "armature",
+                                                                  "frictionloss")):  # fmt: skip
+        return f"damping, armature or friction of the free joint {name!r}"
+    moving = model.body_weldid != 0
+    roots = set(model.body_rootid[moving].tolist())
+    return "" if len(roots) == 1 else f"the free joint {name!r} beside other moving bodies"
 
 
 def _geoms(model: mujoco.MjModel) -> str:

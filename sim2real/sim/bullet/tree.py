@@ -2,7 +2,8 @@
 
 MuJoCo lets a body have several joints, each about its own anchor; Bullet has one joint a link, at
 the link's origin. A body with k joints becomes k links, of which the last carries the mass. Every
-link of a body is oriented like the body, so a joint's axis and anchor keep their numbers.
+link of a body is oriented like the body, so a joint's axis and anchor keep their numbers. A body
+with a free joint is no link, but the base of them all.
 """
 
 from dataclasses import dataclass
@@ -22,8 +23,8 @@ class Link:
     """One link; positions in m, quaternions w x y z, all in the parent link's or its own frame."""
 
     parent: int
-    """Index of the parent link, -1 for the world."""
-    joint: Literal["hinge", "slide", "fixed"]
+    """Index of the parent link, -1 for the base, or for the world if there is none."""
+    joint: Literal["hinge", "slide", "fixed", "free"]
     position: Array
     """Of the link's origin in the parent link's frame (3,)."""
     rotation: Array
@@ -45,18 +46,27 @@ class Tree:
 
     links: list[Link]
     body_link: list[int]
-    """Body id → the link that carries its mass; -1 for the world."""
+    """Body id → the link that carries its mass; -1 for the base and for the world."""
     body_origin: Array
     """Origin of that link in the body's frame (nbody, 3): the anchor of the body's last joint."""
     joint_link: list[int]
-    """Joint id → link."""
+    """Joint id → link; -1 for a free joint."""
+    base: Link | None
+    """The floating base; None where the links hang on the world."""
 
     @classmethod
     def of(cls, model: mujoco.MjModel) -> "Tree":
-        """Return the tree of a model with hinges and slides only."""
-        tree = cls([], [-1], np.zeros((model.nbody, 3)), [-1] * model.njnt)
+        """Return the tree of a model with hinges and slides, on a floating base or the world."""
+        base = _free_body(model)
+        link = base and _with_mass(
+            Link(-1, "free", np.zeros(3), _IDENTITY, np.zeros(3)), model, base, np.zeros(3)
+        )
+        tree = cls([], [-1], np.zeros((model.nbody, 3)), [-1] * model.njnt, link or None)
         for body in range(1, model.nbody):
-            tree._add_body(model, body)
+            if body == base or (base and not model.body_weldid[body]):
+                tree.body_link.append(-1)
+            else:
+                tree._add_body(model, body)
         return tree
 
     def place(self, body: int, position: Array) -> tuple[int, Array]:
@@ -86,6 +96,17 @@ class Tree:
         self.links.append(_with_mass(links[-1], model, body, origin))
         self.body_link.append(len(self.links) - 1)
         self.body_origin[body] = origin
+
+
+def scalar_joints(model: mujoco.MjModel) -> NDArray[np.intp]:
+    """Return the ids of the hinges and slides (njoint,): all but a floating base's free joint."""
+    return np.flatnonzero(model.jnt_type != mujoco.mjtJoint.mjJNT_FREE.value)
+
+
+def _free_body(model: mujoco.MjModel) -> int:
+    """Return the id of the body with a free joint, 0 if there is none."""
+    free = np.flatnonzero(model.jnt_type == mujoco.mjtJoint.mjJNT_FREE.value)
+    return int(model.jnt_bodyid[free[0]]) if len(free) else 0
 
 
 def _with_mass(link: Link, model: mujoco.MjModel, body: int, origin: Array) -> Link:

@@ -14,9 +14,10 @@ from typing import Any, final
 import mujoco
 import numpy as np
 
+from sim2real.sim.bullet.base import Pose
 from sim2real.sim.bullet.contacts import Contacts, Friction, hull_points
 from sim2real.sim.bullet.loading import load_pybullet, silence
-from sim2real.sim.bullet.tree import Link, Tree
+from sim2real.sim.bullet.tree import Link, Tree, scalar_joints
 from sim2real.sim.simulator import Array
 
 _LIMIT = mujoco.mjtDisableBit.mjDSBL_LIMIT.value | mujoco.mjtDisableBit.mjDSBL_CONSTRAINT.value
@@ -42,7 +43,7 @@ class World:
             model: numbers of the robot.
             tree: its links.
             contacts: which of its geoms touch.
-            rotor: inertia of each joint's rotor (njnt,) [kg m², kg]; negative for a joint that
+            rotor: inertia of each joint's rotor (n,) [kg m², kg]; negative for a joint that
                 never has one.
         """
         self._start(model)
@@ -52,8 +53,11 @@ class World:
         self._robot = self._multibody(
             [*tree.links, *(_fixed(model, tree, geom) for geom, _ in moving)],
             [-1] * len(tree.links) + [self._shape(model, geom) for geom, _ in moving],
+            tree.base,
         )
-        self._joints = list(tree.joint_link)
+        self._joints = [tree.joint_link[joint] for joint in scalar_joints(model)]
+        if tree.base is not None:
+            self._set_link(-1, tree.base)
         for number, link in enumerate(tree.links):
             self._set_link(number, link)
         self._set_joints(model)
@@ -64,20 +68,27 @@ class World:
         self._set_contacts(contacts, place)
         self._clean = self._call("saveState")
 
-    def restart(self, position: Array, velocity: Array) -> None:
-        """Start from a joint state, each (njnt,), with nothing remembered of the past."""
+    def restart(self, position: Array, velocity: Array, base: Pose | None) -> None:
+        """Start from a joint state, each (n,), and a base's, with nothing remembered of the past.
+
+        `base` is the pose of its inertial frame and the velocity of that frame's origin.
+        """
         self._call("restoreState", self._clean)
+        if base is not None:
+            point, quaternion, linear, angular = base
+            self._call("resetBasePositionAndOrientation", self._robot, point, _xyzw(quaternion))
+            self._call("resetBaseVelocity", self._robot, linear.tolist(), angular.tolist())
         for joint, q, v in zip(self._joints, position.tolist(), velocity.tolist(), strict=True):
             self._call("resetJointState", self._robot, joint, q, v)
         for rotor, joint in enumerate(self._geared):
             self._call("resetJointState", self._rotors, rotor, 0.0, float(velocity[joint]))
 
     def advance(self, force: Array, rotor: Array) -> Array:
-        """Return position and velocity (njnt, 2) after a physics step.
+        """Return position and velocity (n, 2) of the joints after a physics step.
 
         Args:
-            force: at each joint (njnt,) [Nm, N].
-            rotor: inertia of each joint's rotor (njnt,).
+            force: at each joint (n,) [Nm, N].
+            rotor: inertia of each joint's rotor (n,).
         """
         self._turn_rotors(rotor)
         torque = self._bullet.TORQUE_CONTROL
@@ -87,6 +98,24 @@ class World:
         self._call("stepSimulation")
         states = self._call("getJointStates", self._robot, self._joints)
         return np.array([state[:2] for state in states])
+
+    def push_base(self, place: Array, force: Array, torque: Array) -> None:
+        """Push the base in the next step, in the world's frame.
+
+        Args:
+            place: where the force acts (3,) [m].
+            force: (3,) [N].
+            torque: (3,) [Nm].
+        """
+        world = self._bullet.WORLD_FRAME
+        self._call("applyExternalForce", self._robot, -1, force.tolist(), place.tolist(), world)
+        self._call("applyExternalTorque", self._robot, -1, torque.tolist(), world)
+
+    def base(self) -> Pose:
+        """Return pose and velocity of the floating base's inertial frame."""
+        place, turn = self._call("getBasePositionAndOrientation", self._robot)
+        linear, angular = self._call("getBaseVelocity", self._robot)
+        return np.array(place), np.roll(turn, 1), np.array(linear), np.array(angular)
 
     def pose(self, link: int) -> tuple[Array, Array]:
         """Return a link's position (3,) and quaternion w x y z (4,) in the world."""
@@ -110,7 +139,9 @@ class World:
         self._call("setTimeStep", model.opt.timestep)
         self._call("setGravity", *gravity.tolist())
 
-    def _multibody(self, links: Sequence[Link], shapes: Sequence[int]) -> int:
+    def _multibody(
+        self, links: Sequence[Link], shapes: Sequence[int], base: Link | None = None
+    ) -> int:
         kinds = {
             "hinge": self._bullet.JOINT_REVOLUTE,
             "slide": self._bullet.JOINT_PRISMATIC,
@@ -119,9 +150,16 @@ class World:
         origin, level = np.zeros(3), np.array([1.0, 0.0, 0.0, 0.0])
         centres = [origin if link.centre is None else link.centre for link in links]
         frames = [level if link.frame is None else link.frame for link in links]
+        inertial: dict[str, Any] = {}
+        if base is not None and base.centre is not None and base.frame is not None:
+            inertial = {
+                "baseInertialFramePosition": base.centre.tolist(),
+                "baseInertialFrameOrientation": _xyzw(base.frame),
+            }
         body = self._call(
             "createMultiBody",
-            baseMass=0.0,
+            baseMass=0.0 if base is None else base.mass,
+            **inertial,
             linkMasses=[link.mass for link in links],
             linkCollisionShapeIndices=list(shapes),
             linkVisualShapeIndices=[-1] * len(links),
@@ -145,16 +183,17 @@ class World:
     def _set_joints(self, model: mujoco.MjModel) -> None:
         dry = dry_friction(model)
         limited = model.jnt_limited * (not model.opt.disableflags & _LIMIT)
-        for joint, link in enumerate(self._joints):
-            self._brake(self._robot, link, float(dry[joint]))
+        for joint, link in zip(scalar_joints(model), self._joints, strict=True):
+            self._brake(self._robot, link, float(dry[model.jnt_dofadr[joint]]))
             if limited[joint]:
-                low, high = (model.jnt_range[joint] - model.qpos0[joint]).tolist()
+                zero = model.qpos0[model.jnt_qposadr[joint]]
+                low, high = (model.jnt_range[joint] - zero).tolist()
                 self._call(
                     "changeDynamics", self._robot, link, jointLowerLimit=low, jointUpperLimit=high
                 )
 
     def brake(self, friction: Array) -> None:
-        """Set the joints' dry friction (njnt,) [Nm, N] from the next step on."""
+        """Set the joints' dry friction (n,) [Nm, N] from the next step on."""
         for link, force in zip(self._joints, friction.tolist(), strict=True):
             self._brake(self._robot, link, force)
 
