@@ -105,9 +105,10 @@ def judge(replay: Replay) -> Coverage:
     judged = np.r_[0, 1 + len(replay.values) // 2 : len(everyone)]
     unexplained = _unexplained(replay, everyone[judged])
     central = _along_components(replay, everyone[judged], middle, spread)
-    p_narrow, p_wide, wide = _chances(_size(distance[judged]), unexplained, central)
+    p_narrow, p_wide = _chances(_size(distance[judged]), unexplained, central)
     relative = central[0] / np.median(central[1:], axis=0)
     mute = replay.telling < _MUTE
+    together, wide = _together(relative, central, ~mute)
     rows = zip(p_narrow, p_wide, relative.tolist(), mute.tolist(), strict=True)
     verdicts: list[Verdict] = [_verdict(*row) for row in rows]
     signals = tuple(
@@ -125,7 +126,6 @@ def judge(replay: Replay) -> Coverage:
         )
         for i, name in enumerate(replay.signals)
     )
-    together = float(np.median(relative[~mute])) if not mute.all() else 1.0
     return Coverage(
         verdict=_verdict(min(p_narrow), wide, together, bool(mute.all())),
         signals=signals,
@@ -171,10 +171,16 @@ def _of_each_log(replay: Replay) -> list[NDArray[np.int64]]:
     return [np.flatnonzero(replay.log == log) for log in np.unique(replay.log)]
 
 
-def _chances(
-    far: Array, unexplained: Array, central: Array
-) -> tuple[list[float], list[float], float]:
-    """Return each signal's chance of being so far out and so central, and of all so central.
+def _together(relative: Array, central: Array, telling: NDArray[np.bool_]) -> tuple[float, float]:
+    """Return the telling signals' median distance, and the chance of all being so central."""
+    if not telling.any():
+        return 1.0, 1.0
+    mean = _standardized(central[:, telling]).mean(axis=1)
+    return float(np.median(relative[telling])), _share(mean[1:] <= mean[0])
+
+
+def _chances(far: Array, unexplained: Array, central: Array) -> tuple[list[float], list[float]]:
+    """Return each signal's chance of being so far out, and of being so central.
 
     The single-step max-T correction for looking at several signals (Westfall & Young 1993). Each
     argument (m, s) has the robot in its first row.
@@ -184,11 +190,9 @@ def _chances(
     either = np.maximum(*np.split(out[0], 2))
     score = _standardized(central)
     least = score.min(axis=1)[1:]
-    mean = score.mean(axis=1)
     return (
         [_share(worst >= value) for value in either],
         [_share(least <= value) for value in score[0]],
-        _share(mean[1:] <= mean[0]),
     )
 
 
