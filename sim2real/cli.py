@@ -18,6 +18,7 @@ VERBS = {
     "deploy": "run a controller on a robot",
     "record": "play an excitation on a robot and record it",
     "calibrate": "estimate dynamics parameters from recorded logs",
+    "match": "move a distribution of worlds towards recorded logs",
     "report": "write the HTML report of a folder of results",
     "demo": "do all of it on a pendulum, in six minutes",
 }
@@ -28,6 +29,7 @@ EXTRAS = {
     "export": "training",
     "robot": "bullet",
     "calibrate": "calibration",
+    "match": "calibration",
     "robots": "sim",
 }
 """Verb → the extra that it needs beside the base install; all of them if it is not here."""
