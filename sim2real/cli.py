@@ -12,7 +12,9 @@ from sim2real.errors import Sim2RealError, known
 
 VERBS = {
     "robots": "list the robots, or what can be randomized on one",
+    "randomize": "show a robot's randomization, check it against logs",
     "train": "train a policy in randomized simulation",
+    "sensitivity": "find the worlds in which a policy fails, and why",
     "export": "write a trained policy as one ONNX controller",
     "robot": "start a virtual robot: a simulation behind a link",
     "deploy": "run a controller on a robot",
@@ -31,6 +33,8 @@ EXTRAS = {
     "calibrate": "calibration",
     "match": "calibration",
     "robots": "sim",
+    "randomize": "analysis",
+    "sensitivity": "all",
 }
 """Verb → the extra that it needs beside the base install; all of them if it is not here."""
 
@@ -79,7 +83,7 @@ def _missing(verb: str, package: str | None) -> str:
 
 
 def _overview() -> str:
-    lines = [f"  [bold]{verb:<10}[/bold] {text}" for verb, text in VERBS.items()]
+    lines = [f"  [bold]{verb:<11}[/bold] {text}" for verb, text in VERBS.items()]
     return "\n".join(
         [
             "[bold]sim2real[/bold]: from randomized simulation to a controller on a robot",

@@ -51,7 +51,7 @@ class Rollouts:
         self._robot, self._model, self._nthread = robot, model, nthread
         self._parameters = parameters
         self._every = substeps(robot, model)
-        self._qpos, _ = joint_addresses(robot, model)
+        self._qpos, self._qvel = joint_addresses(robot, model)
         self._sims: dict[int, MujocoSimulator] = {}
 
     def predict(self, windows: Windows, values: Array, offset: Array | None = None) -> Array:
@@ -62,31 +62,53 @@ class Rollouts:
             values: parameters of each variant (m, p).
             offset: added to the initial positions and velocities, (m, n, 2 njoint).
         """
+        return self._simulate(windows, values, offset, ("qpos",))[0]
+
+    def simulate(
+        self, windows: Windows, values: Array, offset: Array | None = None
+    ) -> tuple[Array, Array]:
+        """Return predicted positions and velocities, each as `predict` returns positions."""
+        position, velocity = self._simulate(windows, values, offset, ("qpos", "qvel"))
+        return position, velocity
+
+    def _simulate(
+        self, windows: Windows, values: Array, offset: Array | None, record: tuple[str, ...]
+    ) -> list[Array]:
         n, nstep = windows.command.shape[:2]
         offset = (
             np.zeros((len(values), n, 2 * len(self._robot.joints))) if offset is None else offset
         )
         size = max(1, _MOST_NUMBERS // max(1, n * nstep * (self._model.nq + self._model.nu)))
-        chunks = range(0, len(values), size)
-        parts = [self._chunk(windows, values[i : i + size], offset[i : i + size]) for i in chunks]
-        return np.concatenate(parts)
+        chunks = (slice(i, i + size) for i in range(0, len(values), size))
+        parts = [self._chunk(windows, values[part], offset[part], record) for part in chunks]
+        return [np.concatenate(signal) for signal in zip(*parts, strict=True)]
 
-    def _chunk(self, windows: Windows, values: Array, offset: Array) -> Array:
+    def _chunk(
+        self, windows: Windows, values: Array, offset: Array, record: tuple[str, ...]
+    ) -> list[Array]:
         m, n, njoint = len(values), len(windows), len(self._robot.joints)
         sim = self._sim(m * n)
         ids = np.arange(m * n, dtype=np.int32)
         self._parameters.write(sim, ids, np.repeat(values, n, axis=0))
-        bias = sim.effects.sensors["position"].parameters.value("bias")
-        position = (windows.position + offset[..., :njoint]).reshape(m * n, njoint) - bias
+        sensors = sim.effects.sensors
+        bias = {
+            "qpos": sensors["position"].parameters.value("bias"),
+            "qvel": sensors["velocity"].parameters.value("bias"),
+        }
+        columns = {"qpos": self._qpos, "qvel": self._qvel}
+        position = (windows.position + offset[..., :njoint]).reshape(m * n, njoint) - bias["qpos"]
         velocity = (windows.velocity + offset[..., njoint:]).reshape(m * n, njoint)
         command = np.tile(windows.command, (m, 1, 1))
         sim.reset(ids, position, velocity, command[:, 0])
         self._fill_delays(sim, np.tile(windows.before, (m, 1, 1)))
-        recorded = sim.fields.rollout(command.shape[1], command, record=("qpos",))["qpos"]
-        positions = recorded[:, self._every - 1 :: self._every, self._qpos] + bias[:, None]
-        # a blown-up simulation must cost, not stop the fit
-        positions = np.clip(np.nan_to_num(positions, nan=1e3), -1e3, 1e3)
-        return positions.reshape(m, n, *positions.shape[1:])
+        recorded = sim.fields.rollout(command.shape[1], command, record=record)
+        parts = []
+        for name in record:
+            signal = recorded[name][:, self._every - 1 :: self._every, columns[name]]
+            # a blown-up simulation must cost, not stop the fit
+            signal = np.clip(np.nan_to_num(signal + bias[name][:, None], nan=1e3), -1e3, 1e3)
+            parts.append(signal.reshape(m, n, *signal.shape[1:]))
+        return parts
 
     def _sim(self, nsim: int) -> MujocoSimulator:
         if nsim not in self._sims:

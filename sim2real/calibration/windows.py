@@ -97,7 +97,7 @@ def _cut_log(
     dropped: Counter[str],
 ) -> list[dict[str, Array | float]]:
     time, position = log.seconds, _unwrapped(log.position, grid.hinge)
-    still = max(recipe.windows.min_motion, 8.0 * float(_white_noise(position).max()))
+    still = max(recipe.windows.min_motion, 8.0 * float(white_noise(position).max()))
     rows, states = [], []
     for first in _starts(time, recipe.windows, seconds):
         end = int(np.searchsorted(time, time[first] + seconds - _STAMP_SLACK))
@@ -177,7 +177,7 @@ def _unwrapped(position: Array, hinge: NDArray[np.bool_]) -> Array:
     return np.where(hinge, np.unwrap(position, axis=0), position)
 
 
-def _white_noise(position: Array) -> Array:
+def white_noise(position: Array) -> Array:
     """Return a robust standard deviation of the noise from third differences, (njoint,)."""
     size = np.median(np.abs(np.diff(position, 3, axis=0)), axis=0) if len(position) > 3 else 0.0
     return np.atleast_1d(size / (0.6745 * np.sqrt(20.0)))

@@ -72,7 +72,7 @@ def _joints(robot: Robot, as_json: bool) -> None:
     console.print(table)
     ranges = Table("randomized", "range", box=None)
     for name, data in robot.randomize.items():
-        ranges.add_row(name, _range(data))
+        ranges.add_row(name, range_text(data))
     return console.print(ranges)
 
 
@@ -88,7 +88,7 @@ def _parameters(robot: Robot, as_json: bool) -> None:
     width = max(len(row.name) for row in rows)
     for kind, entries in itertools.groupby(rows, lambda row: _kind(row.name)):
         term = TERMS[kind]
-        usual = f"; usual: {_range(term.usual.to_toml())}" if term.usual else ""
+        usual = f"; usual: {range_text(term.usual.to_toml())}" if term.usual else ""
         console.print(Text(kind, "bold"), Text(f"[{term.unit}] {term.summary}{usual}", "dim"))
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(min_width=width + 2, no_wrap=True)
@@ -112,7 +112,7 @@ def _add_line(table: Table, numbers: Sequence[Any], ranges: Mapping[str, Any]) -
         name = f"{name[:-1]}-{ParameterName.parse(numbers[-1].name).index}]"
     nominal = [f"{each.nominal:.4g}" for each in numbers]
     alike = len(set(nominal)) == 1
-    span = _range(ranges[first.name].to_toml()) if first.name in ranges else ""
+    span = range_text(ranges[first.name].to_toml()) if first.name in ranges else ""
     table.add_row(f"  {name}", nominal[0] if alike else " ".join(nominal), span)
 
 
@@ -122,8 +122,8 @@ def _kind(name: str) -> str:
     return f"{parsed.kind}.{parsed.attribute}"
 
 
-def _range(data: Any) -> str:
+def range_text(data: Any) -> str:
     """Return `{ set = { normal = [1, 2] }, every = 0.5 }` as 'set normal [1, 2], every 0.5'."""
     if not isinstance(data, Mapping):
         return str(data)
-    return ", ".join(f"{word} {_range(value)}" for word, value in data.items())
+    return ", ".join(f"{word} {range_text(value)}" for word, value in data.items())

@@ -31,10 +31,19 @@ class Evaluation:
 
 
 def evaluate(
-    env: RobotVectorEnv, act: Callable[[NDArray[np.float32]], NDArray[Any]], *, seed: int
+    env: RobotVectorEnv,
+    act: Callable[[NDArray[np.float32]], NDArray[Any]],
+    *,
+    seed: int,
+    worlds: NDArray[np.float64] | None = None,
 ) -> Evaluation:
-    """Return how `act` (observations → actions) does in episode 0 of each of `env`'s worlds."""
-    observation, _ = env.reset(seed=seed)
+    """Return how `act` (observations → actions) does in episode 0 of each of `env`'s worlds.
+
+    `worlds` (n, p) are parameters to set, in the order of `env.randomizer.names`; those that the
+    seed draws if not given.
+    """
+    options = None if worlds is None else {"worlds": worlds}
+    observation, _ = env.reset(seed=seed, options=options)
     returns, success = np.zeros(env.num_envs), np.zeros(env.num_envs, bool)
     steps, running = np.zeros(env.num_envs, np.int64), np.ones(env.num_envs, bool)
     while running.any():

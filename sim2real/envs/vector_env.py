@@ -98,14 +98,23 @@ class RobotVectorEnv(VectorEnv):
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
         """Start every environment: episode 0 of `seed`, or the next episode without one.
 
-        `options={"episode": e}` starts episode e instead.
+        `options={"episode": e}` starts episode e instead. `options={"worlds": values}` sets the
+        parameters (num_envs, p), in the order of `randomizer.names`, of the episodes that start
+        here; starts, goals and noise are the seed's. Such worlds have no place in the
+        distribution: `privileged` is NaN.
         """
         if seed is not None:
             self._seed_everything(int(seed[0] or 0) if isinstance(seed, list) else seed)
             self.episode[:] = -1
         if options and "episode" in options:
             self.episode[:] = options["episode"] - 1
-        self._start(self._everyone)
+        worlds = (options or {}).get("worlds")
+        if worlds is not None and np.shape(worlds) != self.worlds.shape:
+            raise ParameterError(
+                f"worlds of shape {np.shape(worlds)} are given, {self.worlds.shape} are needed:"
+                f" a row for each environment, with {', '.join(self.randomizer.names) or 'nothing'}"
+            )
+        self._start(self._everyone, worlds)
         return self._remember(self._observe()), {}
 
     def step(self, actions: NDArray[Any]) -> Step:  # type: ignore[override]
@@ -155,7 +164,7 @@ class RobotVectorEnv(VectorEnv):
     @property
     def values(self) -> Array:
         """The parameters of each world as they are now (n, p), in the randomizer's order."""
-        return self._values.copy()
+        return self.worlds.copy()
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that is needed to continue exactly from here."""
@@ -174,7 +183,7 @@ class RobotVectorEnv(VectorEnv):
         self._seed_everything(data["seed"])
         self.progress, self.diverged = data["progress"], data["diverged"]
         self.randomizer.mender.count = data["mended"]
-        self.randomizer.apply(self._everyone, data["_values"])
+        self.randomizer.apply(self._everyone, data["worlds"])
         self._start_physics(self._everyone, data["episode"])
         for name in self._state_names:  # after the start, which sends a command of its own
             getattr(self, name)[...] = data[name]
@@ -184,7 +193,7 @@ class RobotVectorEnv(VectorEnv):
 
     _state_names = (
         *("episode", "steps", "command", "goal", "success_steps", "returns"),
-        *("_values", "_normalized", "_progress", "_last"),
+        *("worlds", "_normalized", "_progress", "_last"),
     )
 
     def _seed_everything(self, seed: int) -> None:
@@ -221,12 +230,13 @@ class RobotVectorEnv(VectorEnv):
         self.returns = np.zeros(n)
         self.diverged = 0
         """How many episodes ended because their simulation diverged."""
-        self._values = np.zeros((n, len(self.randomizer.names)))
-        self._normalized = np.zeros_like(self._values)
+        self.worlds = np.zeros((n, len(self.randomizer.names)))
+        """The parameters that each environment simulates now (n, p), as `randomizer.names`."""
+        self._normalized = np.zeros_like(self.worlds)
         self._progress = np.ones(n)
         self._last = np.zeros((n, self.task.nobs), np.float32)
 
-    def _start(self, ids: NDArray[np.int32]) -> None:
+    def _start(self, ids: NDArray[np.int32], worlds: Array | None = None) -> None:
         self.episode[ids] += 1
         self.steps[ids] = 0
         self.success_steps[ids] = 0
@@ -234,7 +244,9 @@ class RobotVectorEnv(VectorEnv):
         self._progress[ids] = self.progress
         episode, who = self.episode[ids], self.environments[ids]
         values, self._normalized[ids] = self.randomizer.draw(who, episode, self._progress[ids])
-        self._values[ids] = values
+        if worlds is not None:
+            values, self._normalized[ids] = worlds, np.nan
+        self.worlds[ids] = values
         self.randomizer.apply(ids, values)
         self._start_physics(ids, episode)
         if self.task.ngoal:
@@ -254,11 +266,11 @@ class RobotVectorEnv(VectorEnv):
     def _vary(self, ids: NDArray[np.int32]) -> None:
         """Draw anew what varies within the episodes of `ids` (n,)."""
         now = Instant(self.environments, self.episode, self.steps, self._progress).of(ids)
-        self.randomizer.vary(ids, now, (self._values, self._normalized))
+        self.randomizer.vary(ids, now, (self.worlds, self._normalized))
 
     def _remember(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
         """Keep what is returned: an episode that diverges in the next step ends with it."""
-        self._last[...] = observation
+        self._last = observation.copy()
         return observation
 
     def _advance(self, actions: NDArray[Any]) -> State:
@@ -326,7 +338,7 @@ class RobotVectorEnv(VectorEnv):
             environment=self.environments[ids],
             episode=self.episode[ids],
             progress=self._progress[ids],
-            values=self._values[ids],
+            values=self.worlds[ids],
             returns=self.returns[ids],
             steps=self.steps[ids],
             success=infos["success"][ids],

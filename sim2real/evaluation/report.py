@@ -1,27 +1,18 @@
-"""One self-contained HTML page about a folder of results: it opens offline and needs no scripts."""
+"""The page about a folder of results."""
 
 import html
-import importlib.resources
-import platform
 from pathlib import Path
-from string import Template
 from typing import Any
 
-from sim2real import __version__, config
 from sim2real.evaluation import figures
+from sim2real.evaluation.page import section, write_page
 from sim2real.evaluation.results import Results
 
 
 def write_report(results: Results, path: Path) -> None:
     """Write the page to `path`, atomically."""
-    template = importlib.resources.files("sim2real.evaluation").joinpath("report.html").read_text()
-    page = Template(template).substitute(
-        title=html.escape(f"{results.robot.name}: from simulation to the robot"),
-        lead=html.escape(_lead(results)),
-        sections="\n".join(_sections(results)),
-        footer=html.escape(f"sim2real {__version__}, Python {platform.python_version()}"),
-    )
-    config.write_atomically(path, page.encode())
+    title = f"{results.robot.name}: from simulation to the robot"
+    write_page(path, title, _lead(results), _sections(results))
 
 
 def summary(results: Results) -> dict[str, Any]:
@@ -85,18 +76,18 @@ def _sections(results: Results) -> list[str]:
     sections = [_policies(results)]
     if any(policy.episodes for policy in results.policies):
         text = "Measured on the robot. The first episode is drawn bold, the others faint."
-        sections.append(_section("On the robot", text, figures.signals(results)))
+        sections.append(section("On the robot", text, figures.signals(results)))
     if results.posterior is not None:
         text = "Dot: estimate. Band: 95 % interval."
         if not results.truth.keys().isdisjoint(results.posterior.names):
             text += " Black line: the planted value, which calibration never saw."
         content = figures.parameters(results) + _parameter_table(results)
-        sections.append(_section("Calibrated parameters", text, content))
+        sections.append(section("Calibrated parameters", text, content))
     if (results.calibration or {}).get("held_out"):
         text = "Simulated open loop from a measured state with the recorded commands."
-        sections.append(_section("Prediction of logs", text, figures.prediction(results)))
+        sections.append(section("Prediction of logs", text, figures.prediction(results)))
     text = "Mean return on evaluation worlds of each policy's own distribution."
-    sections.append(_section("Learning", text, figures.learning_curves(results)))
+    sections.append(section("Learning", text, figures.learning_curves(results)))
     if results.steps:
         commands = "".join(
             f"<tr><td>{html.escape(step['title'])}</td><td class='command'>"
@@ -105,12 +96,8 @@ def _sections(results: Results) -> list[str]:
         )
         content = figures.timeline(results) + f"<table>{commands}</table>"
         total = sum(step["seconds"] for step in results.steps)
-        sections.append(_section("What took how long", f"{total:.0f} s in all.", content))
+        sections.append(section("What took how long", f"{total:.0f} s in all.", content))
     return sections
-
-
-def _section(title: str, text: str, content: str) -> str:
-    return f"<section><h2>{html.escape(title)}</h2><p>{html.escape(text)}</p>{content}</section>"
 
 
 def _policies(results: Results) -> str:
@@ -127,7 +114,7 @@ def _policies(results: Results) -> str:
         rows.append(f"<tr><td>{dot}{html.escape(policy.name)}</td>{row}</tr>")
     table = f"<table><tr><th>policy</th>{head}<th>on the robot</th></tr>{''.join(rows)}</table>"
     text = "Mean return, and the share of episodes that succeeded. In simulation both policies"
-    return _section("Policies", f"{text} meet the same worlds.", table)
+    return section("Policies", f"{text} meet the same worlds.", table)
 
 
 def _value(values: dict[str, float], total: str, share: str) -> str:

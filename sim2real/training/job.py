@@ -55,9 +55,16 @@ class SACSettings:
     """Updates for each control step of all environments."""
     train_every: int = 1
     """Control steps between updates."""
-    state_dependent_noise: bool = False
-    """Explore with a noise that is a function of the state and is drawn anew after each update
-    (gSDE, Raffin et al. 2022): smooth, where a rate of 100 Hz averages white noise away."""
+    noise: Literal["white", "state_dependent"] = "white"
+    """What explores. State-dependent noise is a function of the state that is drawn anew after each
+    update (gSDE, Raffin et al. 2022): smooth, where a rate of 100 Hz averages white noise away."""
+
+    def __post_init__(self) -> None:
+        if self.train_every < 1 or self.iteration_steps % self.train_every:
+            raise ConfigError(
+                f"sac: iteration_steps = {self.iteration_steps} must be a multiple of train_every ="
+                f" {self.train_every}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

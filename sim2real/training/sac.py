@@ -25,6 +25,7 @@ class SACTrainer(Trainer):
         self._settings, self.env = settings, env
         self._statistics = EpisodeStatistics(env.num_envs)
         self._callback = _Note(self._statistics)
+        smooth = settings.noise == "state_dependent"
         self._model = SAC(
             "MlpPolicy",
             StableBaselines3Env(env),
@@ -37,10 +38,10 @@ class SACTrainer(Trainer):
             train_freq=settings.train_every,
             gradient_steps=settings.gradient_steps * settings.train_every,
             replay_buffer_class=_Replay,
-            use_sde=settings.state_dependent_noise,
-            use_sde_at_warmup=settings.state_dependent_noise,
+            use_sde=smooth,
+            use_sde_at_warmup=smooth,
             policy_kwargs={"net_arch": list(settings.hidden)}
-            | ({"clip_mean": 0.0} if settings.state_dependent_noise else {}),
+            | ({"clip_mean": 0.0} if smooth else {}),  # the policy that is kept has no clip
             seed=seed,
             device="cpu",
         )

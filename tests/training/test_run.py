@@ -47,7 +47,12 @@ def test_a_seed_gives_the_same_result_twice(job, tmp_path):
     assert_same_run(tmp_path / "a", tmp_path / "b")
 
 
-@pytest.mark.parametrize("job", [PPO, SAC], ids=["ppo", "sac"])
+SMOOTH = dataclasses.replace(
+    SAC, sac=dataclasses.replace(SAC.sac, noise="state_dependent", train_every=8)
+)
+
+
+@pytest.mark.parametrize("job", [PPO, SAC, SMOOTH], ids=["ppo", "sac", "smooth"])
 def test_a_resumed_run_equals_one_that_never_stopped(job, tmp_path):
     train(job, tmp_path / "whole")
     half = dataclasses.replace(job, steps=job.steps // 3 + 1)
@@ -142,11 +147,12 @@ def test_the_kept_policy_is_the_trainers_own(tmp_path):
         torch.testing.assert_close(trainer.policy()(observation), actor(groups))
 
 
-def test_sacs_kept_policy_is_the_libraries_own():
+@pytest.mark.parametrize("job", [SAC, SMOOTH], ids=["white", "state_dependent"])
+def test_sacs_kept_policy_is_the_libraries_own(job):
     from sim2real import shipped
     from sim2real.training.run import make_trainer
 
-    trainer = make_trainer(SAC, shipped.find_robot("pendulum"), None)
+    trainer = make_trainer(job, shipped.find_robot("pendulum"), None)
     trainer.iterate()
     observation = torch.randn(50, 4)
     with torch.inference_mode():

@@ -1,0 +1,1 @@
+"""Coverage: whether the randomized worlds hold what a real robot did."""
