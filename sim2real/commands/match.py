@@ -1,6 +1,5 @@
 """`sim2real match`: move a distribution of worlds towards recorded logs."""
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,7 +45,7 @@ class Match:
 def main(arguments: Sequence[str]) -> None:
     """Run the verb."""
     first = options(Match, arguments)
-    chosen = options(Match, arguments, dataclasses.replace(first, job=_find_job(first.target)))
+    chosen = options(Match, arguments, Match(target=first.target, job=_find_job(first.target)))
     job = chosen.job
     recipe = find_recipe(job.recipe)
     robot = shipped.find_robot(job.robot or recipe.robot)

@@ -42,7 +42,7 @@ def log(tmp_path):
         'robot = "pendulum"\n[parameters]\n"body.bob.mass" = { prior = { scale = [0.5, 1.6] } }\n'
         '[columns]\ntime = { column = "t", unit = "s" }\n'
         '[columns.joints.pivot]\nposition = { column = "q", unit = "rad" }\n'
-        'command = { column = "tau", unit = "N*m" }\n[logs]\nfit = ["*.csv"]\n'
+        'command = { column = "tau", unit = "Nm" }\n[logs]\nfit = ["*.csv"]\n'
     )
     return folder
 
