@@ -20,6 +20,7 @@ VERBS = {
     "deploy": "run a controller on a robot",
     "record": "play an excitation on a robot and record it",
     "calibrate": "estimate dynamics parameters from recorded logs",
+    "match": "move a distribution of worlds towards recorded logs",
     "report": "write the HTML report of a folder of results",
     "demo": "do all of it on a pendulum, in six minutes",
 }
@@ -30,6 +31,7 @@ EXTRAS = {
     "export": "training",
     "robot": "bullet",
     "calibrate": "calibration",
+    "match": "calibration",
     "robots": "sim",
     "randomize": "analysis",
     "sensitivity": "all",

@@ -46,6 +46,7 @@ HOMES = {
     "torch": {"envs", "training", "export", "gap", "meta", "mpc"},
     "onnx": {"export"},
     "pyarrow": {"training"},
+    "bayes_opt": {"randomization"},
     "matplotlib": {"evaluation", "calibration"},
 }
 

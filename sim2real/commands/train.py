@@ -48,6 +48,8 @@ def main(arguments: Sequence[str]) -> None:
     """Run the verb."""
     chosen = _options(arguments)
     job, folder = chosen.job, _folder(chosen)
+    if job.adaptive.algorithm == "bayrn":
+        return _search(chosen, folder)
     from sim2real.training.run import train
 
     bar = progress_bar()
@@ -76,6 +78,23 @@ def main(arguments: Sequence[str]) -> None:
     return console.print(
         f"best policy: return {best['return']:.1f}, success {best['success']:.0%} in {folder}"
     )
+
+
+def _search(chosen: Train, folder: Path) -> None:
+    from sim2real.training.bayrn import on_robot, search
+
+    def show(number: int, earned: float) -> None:
+        notes.print(f"round {number + 1} of {settings.rounds}: {earned:.1f} on the target")
+
+    settings = chosen.job.adaptive.bayrn
+    result = search(chosen.job, folder, on_robot(chosen.job), on_progress=show)
+    if not result.finished:
+        notes.print(f"stopped; continue with: sim2real train {folder} --resume")
+    if chosen.json:
+        return print_json(dataclasses.asdict(result))
+    if result.best is None:
+        return None
+    return console.print(f"best policy: return {max(result.returns):.1f} in {result.best}")
 
 
 def find_job(target: str) -> Job:
@@ -112,7 +131,7 @@ def _folder(chosen: Train) -> Path:
     """Return the run's folder; raises ConfigError if there is a run where none may be."""
     name = f"{Path(chosen.job.robot).name}-{chosen.job.algorithm}-{chosen.job.seed}"
     folder = chosen.output or (Path(chosen.target) if chosen.resume else Path("runs") / name)
-    found = (folder / "checkpoint.pt").is_file()
+    found = any((folder / name).is_file() for name in ("checkpoint.pt", "search.json"))
     if chosen.resume and not found:
         raise ConfigError(
             f"{folder}: the run stopped before its first checkpoint: there is nothing to resume;"

@@ -6,15 +6,16 @@ from pathlib import Path
 import onnxruntime
 import torch
 
-from sim2real import __version__, config, shipped
+from sim2real import __version__, config
 from sim2real.errors import ConfigError
 from sim2real.export.onnx_file import export
 from sim2real.parameters.posterior import Posterior
 from sim2real.sim.kinematics import Kinematics
 from sim2real.sim.model import compile_model
 from sim2real.tasks import make_task
+from sim2real.training.adaptation import ADAPTED
 from sim2real.training.job import Job
-from sim2real.training.run import load_policy
+from sim2real.training.run import load_policy, robot_of
 
 
 def export_run(folder: Path, path: Path) -> float:
@@ -27,9 +28,11 @@ def export_run(folder: Path, path: Path) -> float:
     if not (folder / "job.toml").is_file():
         raise ConfigError(f"{folder}: not a training run: it has no job.toml; train first")
     job = config.load(Job, folder / "job.toml")
-    robot = shipped.find_robot(job.robot)
+    robot = robot_of(job)
     task = make_task(robot, Kinematics(robot, compile_model(robot)))
     trained_on = dict(robot.randomize) if job.randomized else {}
+    if (folder / ADAPTED).is_file():
+        trained_on = config.read_toml(folder / ADAPTED)["randomize"]
     if job.posterior is not None:
         trained_on["posterior"] = config.to_dict(Posterior.load(Path(job.posterior)))
     versions = {

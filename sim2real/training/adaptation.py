@@ -1,5 +1,6 @@
 """Adaptive randomization in a training: episodes in, other ranges out."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
 
@@ -8,10 +9,13 @@ import numpy as np
 from sim2real import config
 from sim2real.envs.episodes import Episodes
 from sim2real.envs.vector_env import RobotVectorEnv
+from sim2real.parameters.ranges import Range
 from sim2real.randomization.adaptive.algorithm import Adaptive
 from sim2real.randomization.adaptive.box import Box
 from sim2real.randomization.adaptive.settings import AdaptiveSettings
 
+ADAPTED = "randomize.toml"
+"""In a run's folder: the ranges that it came to."""
 _SHOWN = (0.05, 0.95)
 """The quantiles of each distribution that are logged."""
 
@@ -43,9 +47,7 @@ class Adaptation:
         """
         if not settings.moves_ranges:
             return None
-        names, movable = env.randomizer.names, env.randomizer.movable
-        nominal = [float(env.randomizer.parameters.nominal[names.index(name)]) for name in movable]
-        return cls(env, settings.make(Box.of(movable, nominal, settings.parameters)))
+        return cls(env, settings.make(box_of(env, settings.parameters)))
 
     def metrics(self) -> dict[str, float]:
         """Return what to log: the algorithm's own, and where 90 % of each parameter's draws lie."""
@@ -55,10 +57,9 @@ class Adaptation:
             own |= {f"adaptive/{name}/p05": float(low), f"adaptive/{name}/p95": float(high)}
         return own
 
-    def save(self, path: Path) -> None:
-        """Write the present ranges as the `[randomize]` table of a robot.toml."""
-        ranges = self._env.randomizer.ranges
-        config.save({"randomize": {name: item.to_toml() for name, item in ranges.items()}}, path)
+    def save(self, folder: Path) -> None:
+        """Write the present ranges to the run's folder, as the `[randomize]` of a robot.toml."""
+        save_ranges(self._env.randomizer.ranges, folder / ADAPTED)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that is needed to continue exactly from here."""
@@ -95,6 +96,19 @@ class Adaptation:
         self._env.randomize(source.ranges, boundary=source.boundary)
         self._first = self._env.episode + 1
         self._waiting = [[] for _ in range(self._env.num_envs)]
+
+
+def box_of(env: RobotVectorEnv, chosen: Sequence[str] = ()) -> Box:
+    """Return the box in which the ranges of `env` can move; raises ParameterError."""
+    randomizer = env.randomizer
+    movable = randomizer.movable
+    columns = [randomizer.names.index(name) for name in movable]
+    return Box.of(movable, randomizer.parameters.nominal[columns].tolist(), chosen)
+
+
+def save_ranges(ranges: Mapping[str, Range], path: Path) -> None:
+    """Write ranges as the `[randomize]` table of a robot.toml."""
+    config.save({"randomize": {name: item.to_toml() for name, item in ranges.items()}}, path)
 
 
 _Episode = tuple[Any, float, bool]

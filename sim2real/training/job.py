@@ -79,6 +79,8 @@ class Job:
     seed: int = 0
     start: str | None = None
     """A run's folder whose networks to start from: fine-tuning under another distribution."""
+    ranges: str | None = None
+    """A randomize.toml: drawn instead of the robot's ranges for its parameters."""
     posterior: str | None = None
     """A calibration's posterior.toml: drawn instead of the robot's ranges for its parameters."""
     posterior_share: float = 1.0
@@ -110,11 +112,11 @@ class Job:
         for name, count in counts.items():
             if count < 1:
                 raise ConfigError(f"{name}: {count} must be at least 1")
-        if self.adaptive.moves_ranges and not self.randomized:
+        if self.adaptive.algorithm not in (None, "epopt") and not self.randomized:
             raise ConfigError(f"adaptive: {self.adaptive.algorithm} needs randomized = true")
         if self.adaptive.worst is not None and self.algorithm != "ppo":
             raise ConfigError(
-                'adaptive: epopt needs algorithm = "ppo": a replay buffer forgets no good episode'
+                'adaptive: epopt needs algorithm = "ppo": a replay buffer mixes all episodes'
             )
 
     @property

@@ -19,6 +19,7 @@ from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.errors import ConfigError
 from sim2real.parameters import randomness
 from sim2real.parameters.posterior import Posterior
+from sim2real.parameters.ranges import Range
 from sim2real.robot import Robot
 from sim2real.training.adaptation import Adaptation
 from sim2real.training.job import Job
@@ -67,7 +68,9 @@ def train(
             f"{folder} "
             + ("holds no run to resume" if resume else "holds a run already: resume it")
         )
-    robot = shipped.find_robot(job.robot)
+    if job.adaptive.algorithm == "bayrn":
+        raise ConfigError("bayrn is many trainings: call sim2real.training.bayrn.search")
+    robot = robot_of(job)
     posterior = None if job.posterior is None else Posterior.load(Path(job.posterior))
     run = _Run(job, robot, posterior, folder)
     if resume:
@@ -76,6 +79,23 @@ def train(
         run.start_from(Path(job.start))
     config.save(job, folder / "job.toml")
     return run.until_done(on_progress or (lambda steps, metrics: None))
+
+
+def robot_of(job: Job) -> Robot:
+    """Return the job's robot with the job's ranges; raises ConfigError or ParameterError."""
+    robot = shipped.find_robot(job.robot)
+    if job.ranges is None:
+        return robot
+    table = config.load(_Ranges, Path(job.ranges)).randomize
+    ranges = {name: Range.parse(data, f"{job.ranges}: {name}") for name, data in table.items()}
+    return robot.with_ranges(robot.ranges | ranges)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ranges:
+    """What an adaptive training leaves in `randomize.toml`."""
+
+    randomize: dict[str, dict[str, Any]]
 
 
 def make_trainer(job: Job, robot: Robot, posterior: Posterior | None) -> Trainer:
@@ -191,7 +211,7 @@ class _Run:
         }
         _save_torch(data, self._folder / "checkpoint.pt")
         if self._adaptation is not None:
-            self._adaptation.save(self._folder / "randomize.toml")
+            self._adaptation.save(self._folder)
 
 
 class _Interrupt:

@@ -120,6 +120,7 @@ def test_the_command_alone_shows_the_overview_and_fails(sim2real):
         ("deploy", ["CONTROLLER", "--robot", "--address", "--record", "--goal", "--json"]),
         ("record", ["ROBOT", "--output", "--signal", "--amplitude", "--band", "--json"]),
         ("calibrate", ["RECIPE", "LOG", "--held-out", "--output", "--json"]),
+        ("match", ["TARGET", "LOG", "--method", "--simopt.kl", "--output", "--json"]),
         ("report", ["FOLDER", "--output", "--json"]),
         ("demo", ["--logs", "--recipe", "--output", "--seed"]),
     ],

@@ -14,6 +14,10 @@ from sim2real.randomization.adaptive.box import Box
 class BayRnSettings:
     """Bayesian domain randomization."""
 
+    target: str | None = None
+    """Of a launch file: the robot, a shipped one or a folder, on which policies are tried."""
+    rounds: int = 15
+    """How many ranges to try: each is a whole training."""
     initial: int = 5
     """Evaluations at evenly spread ranges, before the model is asked."""
     narrowest: float = 0.05
@@ -24,6 +28,8 @@ class BayRnSettings:
     """Error of a return on the target, in the same unit."""
 
     def __post_init__(self) -> None:
+        if self.rounds < 1:
+            raise ConfigError(f"bayrn: rounds {self.rounds} must be at least 1")
         if self.initial < 2:
             raise ConfigError(f"bayrn: initial {self.initial} must be at least 2")
         if not 0 < self.narrowest <= 1:
@@ -53,13 +59,19 @@ class BayRn(Adaptive):
         return self._source_of(self._next)
 
     @property
+    def rounds(self) -> int:
+        """How many observations there were."""
+        return len(self._returns)
+
+    @property
+    def best_round(self) -> int:
+        """The number of the round, from 0, whose policy earned most on the target."""
+        return int(self._returns.argmax())
+
+    @property
     def best(self) -> Source:
         """The source whose policy earned most on the target."""
-        return (
-            self._source_of(self._tried[self._returns.argmax()])
-            if len(self._tried)
-            else self.source
-        )
+        return self._source_of(self._tried[self.best_round]) if self.rounds else self.source
 
     def observe(self, values: Array, returns: Array, success: Success) -> Source:
         """Take in what the policy trained under the source earned, and return the next source.

@@ -13,6 +13,9 @@ from sim2real.randomization.adaptive import gaussian
 from sim2real.randomization.adaptive.algorithm import Array
 from sim2real.randomization.adaptive.box import Box
 
+_STEP = 1e-5
+"""Finite difference, as a share of the box or of an order of magnitude."""
+
 Predict = Callable[[Array], Array]
 """Worlds (m, p) → where each ends up after every logged transition (m, n, d)."""
 
@@ -97,8 +100,14 @@ class DROPO:
             polish=False,
             rng=np.random.default_rng(randomness.integer_seed(self._seed, "dropo")),
         )
+
+        def slope(phi: Array) -> tuple[float, Array]:
+            steps = np.where(phi + _STEP > np.array(bounds)[:, 1], -_STEP, _STEP)
+            here, *there = many(np.column_stack([phi, phi[:, None] + np.diag(steps)]))
+            return here, (np.array(there) - here) / steps
+
         polished = minimize(
-            lambda phi: float(many(phi[:, None])[0]), found.x, method="L-BFGS-B", bounds=bounds
+            slope, found.x, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 20}
         )
         best = polished.x if polished.fun < found.fun else found.x
         mean, std = self._moments(best)
