@@ -14,8 +14,13 @@ FORMATS = tuple(sorted((*TABLES, *SUFFIXES)))
 """Endings of files that can be read; a folder that rosbag2 wrote can be, too."""
 
 
-def read_log(path: Path, recipe: Recipe, robot: Robot) -> Trajectory:
+def read_log(path: Path, recipe: Recipe | None, robot: Robot) -> Trajectory:
     """Return the log's trajectory, joints in the robot's order.
+
+    Args:
+        path: the file, or the folder that rosbag2 wrote.
+        recipe: says what columns or topics mean; a recording of the package needs none.
+        robot: the robot that was recorded.
 
     Raises:
         LogError: the file is no log of this robot, or its rows are damaged.
@@ -25,13 +30,13 @@ def read_log(path: Path, recipe: Recipe, robot: Robot) -> Trajectory:
     if is_recording(path):
         return _recording(path, robot)
     if is_bag(path):
-        if recipe.topics is None:
-            raise LogError(f"{path}: the recipe has no [topics] that says what its topics mean")
+        if recipe is None or recipe.topics is None:
+            raise LogError(f"{path}: it needs a recipe with [topics] that say what its topics mean")
         return read_bag(open_bag(path), recipe.topics, robot)
     if path.suffix not in TABLES:
         raise LogError(f"{path}: format {path.suffix!r}{known(path.suffix, FORMATS)}")
-    if recipe.columns is None:
-        raise LogError(f"{path}: the recipe has no [columns] that says what its columns mean")
+    if recipe is None or recipe.columns is None:
+        raise LogError(f"{path}: it needs a recipe with [columns] that say what its columns mean")
     return read_table(TABLES[path.suffix](path), recipe.columns, robot)
 
 

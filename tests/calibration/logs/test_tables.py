@@ -125,7 +125,7 @@ def test_a_driven_joint_without_commands_is_refused(read):
 
 
 def test_columns_must_be_described(read):
-    with pytest.raises(LogError, match=r"no \[columns\]"):
+    with pytest.raises(LogError, match=r"needs a recipe with \[columns\]"):
         read(ROWS, columns=None)
 
 
