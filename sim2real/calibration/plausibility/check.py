@@ -26,7 +26,8 @@ def error_text(log: Trajectory, found: Collection[Finding]) -> str:
     """Return the error of a log that is refused."""
     kinds = ", ".join(f'"{kind}"' for kind in dict.fromkeys(item.kind for item in found))
     reasons = "; ".join(item.message for item in found)
-    return f"{log.source}: {reasons}. To read it all the same: logs.accept = [{kinds}]"
+    accept = f"to read it all the same, give the recipe logs.accept = [{kinds}]"
+    return f"{log.source}: {reasons}; {accept}"
 
 
 def _findings(log: Trajectory, robot: Robot) -> Iterator[Finding]:

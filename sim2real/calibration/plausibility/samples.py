@@ -70,7 +70,7 @@ def _sample(log: Trajectory, first: int, end: int) -> Samples | None:
         return None
 
     def smooth(rows: Array, order: int = 0) -> Array:
-        return savgol_filter(rows, width, 3, deriv=order, delta=step, axis=0)
+        return np.asarray(savgol_filter(rows, width, 3, deriv=order, delta=step, axis=0), float)
 
     def even(rows: Array) -> Array:
         return np.stack([np.interp(grid, time, column) for column in rows[part].T], axis=1)

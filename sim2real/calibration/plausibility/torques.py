@@ -7,7 +7,7 @@ better, the log is read wrong.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import mujoco
@@ -43,13 +43,28 @@ class Motion:
 
     def scaled(self, factor: Array | float) -> "Motion":
         """Return the motion with positions and their derivatives times `factor` (njoint,)."""
-        parts = (self.position, self.velocity, self.acceleration)
-        return Motion(*(part * factor for part in parts), self.command)
+        return Motion(
+            self.position * factor, self.velocity * factor, self.acceleration * factor, self.command
+        )
 
     def exchanged(self, measured: list[int], command: list[int]) -> "Motion":
         """Return the motion with its columns in another order."""
-        parts = (self.position, self.velocity, self.acceleration)
-        return Motion(*(part[:, measured] for part in parts), self.command[:, command])
+        return Motion(
+            self.position[:, measured],
+            self.velocity[:, measured],
+            self.acceleration[:, measured],
+            self.command[:, command],
+        )
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Another reading of the log."""
+
+    motion: Motion
+    kind: Kind
+    text: str
+    """What to say if it explains the torques."""
 
 
 def torques(robot: Robot, samples: Sequence[Samples]) -> Iterator[Finding]:
@@ -61,13 +76,14 @@ def torques(robot: Robot, samples: Sequence[Samples]) -> Iterator[Finding]:
     given, size = explain(motion)
     if given <= _POOR * size:
         return
-    readings = [(explain(other)[0], kind, text) for other, kind, text in _readings(robot, motion)]
-    left, kind, text = min(readings, key=lambda reading: reading[0])
+    readings = list(_readings(robot, motion))
+    lefts = [explain(reading.motion)[0] for reading in readings]
+    left, reading = min(lefts), readings[int(np.argmin(lefts))]
     if left < _BETTER * given and left < _WELL * size:
         yield Finding(
-            kind=kind,
-            message=f"{text}: read so, {1 - left / size:.0%} of the torques agree with the motion,"
-            f" as given {max(0.0, 1 - given / size):.0%}",
+            kind=reading.kind,
+            message=f"{reading.text}: read so, {1 - left / size:.0%} of the torques agree with the"
+            f" motion, as given {max(0.0, 1 - given / size):.0%}",
         )
 
 
@@ -78,42 +94,30 @@ def _motion(samples: Sequence[Samples]) -> Motion:
     return Motion(*(part[::every] for part in rows))
 
 
-def _readings(robot: Robot, motion: Motion) -> Iterator[tuple[Motion, Kind, str]]:
-    """Yield other readings: the motion, the kind of mistake, and what to say of it."""
+def _readings(robot: Robot, motion: Motion) -> Iterator[Reading]:
     joints, driven = list(robot.joints), list(robot.driven)
-    yield (
-        motion.scaled(np.pi / 180),
-        "units",
-        'the positions seem to be in degrees, read as radians: say so, unit = "deg"',
-    )
-    for i, name in enumerate(joints):
-        signs = np.where(np.arange(len(joints)) == i, -1.0, 1.0)
+    text = 'the positions seem to be in degrees, read as radians: say so, unit = "deg"'
+    yield Reading(motion.scaled(np.pi / 180), "units", text)
+    for name in joints:
+        signs = np.array([-1.0 if joint == name else 1.0 for joint in joints])
         both = " or of its command" if len(joints) == 1 else ""
-        yield (
-            motion.scaled(signs),
-            "sign",
-            f"the sign of the position of {name!r}{both} seems wrong: give it scale = -1",
-        )
-    for i, name in enumerate(driven if len(joints) > 1 else ()):
-        signs = np.where(np.arange(len(driven)) == i, -1.0, 1.0)
-        flipped = Motion(
-            motion.position, motion.velocity, motion.acceleration, motion.command * signs
-        )
-        yield (
-            flipped,
-            "sign",
-            f"the sign of the command of {name!r} seems wrong: give it scale = -1",
-        )
+        text = f"the sign of the position of {name!r}{both} seems wrong: give it scale = -1"
+        yield Reading(motion.scaled(signs), "sign", text)
+    for name in driven if len(joints) > 1 else ():
+        signs = np.array([-1.0 if joint == name else 1.0 for joint in driven])
+        text = f"the sign of the command of {name!r} seems wrong: give it scale = -1"
+        yield Reading(replace(motion, command=motion.command * signs), "sign", text)
     for one, other in combinations(joints, 2):
-        measured = _exchange(joints, one, other)
-        straight = list(range(len(driven)))
+        measured, straight = _exchange(joints, one, other), list(range(len(driven)))
         pair = f"of {one!r} and {other!r} seem swapped: exchange their columns"
-        yield motion.exchanged(measured, straight), "swapped", f"the positions {pair}"
+        exchanged = motion.exchanged(measured, straight)
+        yield Reading(exchanged, "swapped", f"the positions {pair}")
         if one in driven and other in driven:
-            command = _exchange(driven, one, other)
-            same = list(range(len(joints)))
-            yield motion.exchanged(same, command), "swapped", f"the commands {pair}"
-            yield motion.exchanged(measured, command), "swapped", f"all signals {pair}"
+            command, same = _exchange(driven, one, other), list(range(len(joints)))
+            exchanged = motion.exchanged(same, command)
+            yield Reading(exchanged, "swapped", f"the commands {pair}")
+            exchanged = motion.exchanged(measured, command)
+            yield Reading(exchanged, "swapped", f"all signals {pair}")
 
 
 def _exchange(names: list[str], one: str, other: str) -> list[int]:
