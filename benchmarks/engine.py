@@ -72,7 +72,9 @@ def compare(
     if name in GYMNASIUM:
         envs["envpool"] = envpool(GYMNASIUM[name])
         envs["ours_no_dry_friction"] = ours(plain)
-        envs["async"] = throughput.async_vector_env(f"{GYMNASIUM[name]}-v5", THREADS)
+        envs["async"] = throughput.async_vector_env(
+            f"{GYMNASIUM[name]}-v5", THREADS, frame_skip=_plan.SUBSTEPS
+        )
         envs["subproc"] = SubprocEnv(f"{GYMNASIUM[name]}-v5", THREADS)
     few = max(steps * 32 // THREADS, 1)  # as long a stretch as those of 256 environments
     counts = {"async": THREADS, "subproc": THREADS}
@@ -165,8 +167,7 @@ class Worker:
     def close(self) -> None:
         """End the process."""
         _result.unwatch(self.process.pid)
-        assert self.process.stdin is not None
-        self.process.stdin.close()
+        self.process.terminate()  # not by closing its input, which forked processes hold open, too
         self.process.wait()
 
     def _ask(self, line: str) -> str:
