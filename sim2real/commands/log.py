@@ -12,8 +12,8 @@ from sim2real import config, shipped
 from sim2real.calibration.logs.contents import Item, contents
 from sim2real.calibration.logs.mcap_bag import is_recording
 from sim2real.calibration.logs.read import read_rows
-from sim2real.calibration.logs.survey import Clock, Survey, survey
 from sim2real.calibration.plausibility.check import error_text, findings
+from sim2real.calibration.survey import Clock, Survey, survey
 from sim2real.commands.console import Flag, Maybe, console, notes, options, print_json
 from sim2real.errors import LogError
 from sim2real.robot import Robot

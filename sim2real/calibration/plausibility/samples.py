@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim2real.calibration.logs.survey import runs
+from sim2real.calibration.survey import runs
 from sim2real.trajectory import Array, Trajectory
 
 _SECONDS = 10.0

@@ -61,8 +61,9 @@ def limits(log: Trajectory, robot: Robot) -> Iterator[Finding]:
         speed = float(np.quantile(np.abs(log.velocity[:, i]), 0.99))
         as_degrees = values / _DEGREE
         fits = bool((as_degrees > low - room).all() and (as_degrees < high + room).all())
+        fast = 3 * limit.velocity < speed < 100 * limit.velocity
         reached = f"from {values.min():.4g} to {values.max():.4g}"
-        if (outside > 0.02 or speed > 3 * limit.velocity) and fits and speed < 100 * limit.velocity:
+        if fits and (fast or (outside > 0.02 and np.abs(values).max() > 2 * np.pi)):
             allowed = f"{low:.4g} to {high:.4g}" if limit.position else "any"
             yield Finding(
                 kind="units",
