@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--mjbatch", type=Path, help="a Python that has mjbatch")
     chosen = parser.parse_args()
     warnings.simplefilter("ignore")  # gymnasium's advice, the model file's old attributes
-    steps, repetitions = (5, 2) if chosen.quick else (20, 15)
+    steps, repetitions = (5, 2) if chosen.quick else (20, 10)
     results = {}
     for name in ROBOTS:
         rates = compare(name, chosen.mjbatch, steps, repetitions)
@@ -92,21 +92,21 @@ def compare(
             env.close()
 
 
-def ours(robot: Robot) -> RobotVectorEnv:
+def ours(robot: Robot, num_envs: int = NUM_ENVS) -> RobotVectorEnv:
     """Return our environment, with its episodes at random ages: restarts come at any time."""
-    env = RobotVectorEnv(robot, NUM_ENVS, seed=SEED, nthread=THREADS)
+    env = RobotVectorEnv(robot, num_envs, seed=SEED, nthread=THREADS)
     env.reset()
-    env.steps[:] = np.random.default_rng(SEED).integers(env.max_steps, size=NUM_ENVS)
+    env.steps[:] = np.random.default_rng(SEED).integers(env.max_steps, size=num_envs)
     return env
 
 
-def by_hand(robot: Robot) -> Any:
+def by_hand(robot: Robot, num_envs: int = NUM_ENVS) -> Any:
     """Return the loop by hand on `mujoco.batch`."""
-    model, plan = _plan.plan(robot, NUM_ENVS)
+    model, plan = _plan.plan(robot, num_envs)
     if model.ntree == 1:  # as ours: the same numbers, without looking for islands
         model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_ISLAND.value
-    loop = Loop(model, mujoco.batch.Batch(model, NUM_ENVS, THREADS), plan, SEED)
-    loop.action_space = gymnasium.spaces.Box(-1.0, 1.0, (NUM_ENVS, model.nu), np.float32)
+    loop = Loop(model, mujoco.batch.Batch(model, num_envs, THREADS), plan, SEED)
+    loop.action_space = gymnasium.spaces.Box(-1.0, 1.0, (num_envs, model.nu), np.float32)
     return loop
 
 
