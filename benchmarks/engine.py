@@ -4,7 +4,8 @@
 
 Five robots, four physics steps a control step, 256 simulations on 2 threads, random actions and
 restarts. By hand, on `mujoco.batch`: the same parameters, observations and restarts in plain numpy
-(`_loop.py`), with a plain reward. EnvPool, gymnasium's AsyncVectorEnv and stable-baselines3's
+(`_loop.py`), with a plain reward; the quadruped's is the package's own, a long formula which is
+not the engine's cost. EnvPool, gymnasium's AsyncVectorEnv and stable-baselines3's
 SubprocVecEnv have three of the robots and no randomization; beside them ours has no dry friction
 where the model has none, because that makes physics itself slower. mjbatch is the loop by hand in
 the interpreter PYTHON (`pip install mjbatch==0.1.4`), without delays, which its MuJoCo has not.
@@ -31,6 +32,9 @@ from _loop import Loop
 from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.robot import Robot
 from sim2real.shipped import find_robot
+from sim2real.sim.base import BaseState
+from sim2real.sim.kinematics import Kinematics
+from sim2real.tasks import State, make_task
 
 NUM_ENVS, THREADS, SEED = 256, 2, 1
 GYMNASIUM = {"hopper": "Hopper", "half_cheetah": "HalfCheetah", "ant": "Ant"}
@@ -106,8 +110,29 @@ def by_hand(robot: Robot, num_envs: int = NUM_ENVS) -> Any:
     if model.ntree == 1:  # as ours: the same numbers, without looking for islands
         model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_ISLAND.value
     loop = Loop(model, mujoco.batch.Batch(model, num_envs, THREADS), plan, SEED)
+    if robot.task["name"] == "track_velocity":
+        loop.reward = _reward(robot, model, loop)
     loop.action_space = gymnasium.spaces.Box(-1.0, 1.0, (num_envs, model.nu), np.float32)
     return loop
+
+
+def _reward(robot: Robot, model: mujoco.MjModel, loop: Loop) -> Callable[[Any], Any]:
+    """Return the robot's own reward, of the loop's arrays."""
+    task = make_task(robot, Kinematics(robot, model))
+    qpos, qvel = loop.qpos, loop.qvel
+    base = BaseState(
+        position=qpos[:, :3],
+        orientation=qpos[:, 3:7],
+        linear_velocity=qvel[:, :3],
+        angular_velocity=qvel[:, 3:6],
+    )
+    q, v = slice(loop.q[0], loop.q[-1] + 1), slice(loop.v[0], loop.v[-1] + 1)
+
+    def reward(action: Any) -> Any:
+        sent = loop.command, loop.last_command
+        return task.reward(State(qpos[:, q], qvel[:, v], action, *sent, loop.goal, base))
+
+    return reward
 
 
 def without_delay(robot: Robot) -> Robot:
