@@ -160,8 +160,8 @@ def _row(
 ) -> dict[str, Array | float]:
     time, nsample = log.seconds, grid.samples(seconds)
     steps = np.arange(-grid.history, nsample * grid.every)
-    held = np.searchsorted(time, start + steps * grid.timestep + _STAMP_SLACK, "right") - 1
-    command = log.command[np.maximum(held, 0)]
+    acting = np.round((start + steps * grid.timestep + _STAMP_SLACK) * 1e9).astype(np.int64)
+    command = log.commands_at(log.time[0] + acting)
     samples = start + np.arange(1, nsample + 1) * grid.every * grid.timestep
     measured = [np.interp(samples, time, position[:, i]) for i in range(position.shape[1])]
     return {
