@@ -1,0 +1,131 @@
+"""Δr of a log over states, commands and time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from sim2real.calibration.windows import Windows
+from sim2real.gap.regime import Regimes
+
+Array = NDArray[np.float64]
+
+_BINS = 8
+_FEWEST = 3
+"""Windows in a cell that is shown."""
+_NEIGHBOURS = 25
+_RANGES = 5
+_WORST = 0.9
+"""A stretch is among the least believable above this quantile of all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plane:
+    """Mean Δr of the log over two coordinates; a cell with fewer than three windows is empty."""
+
+    x: str
+    y: str
+    x_unit: str
+    y_unit: str
+    x_edges: tuple[float, ...]
+    y_edges: tuple[float, ...]
+    nats: tuple[tuple[float, ...], ...]
+    """(len(y_edges) − 1, len(x_edges) − 1); NaN where nothing was recorded."""
+    explained: float
+    """Share of the variance of Δr that the cells explain."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Believability:
+    """A stretch of a log."""
+
+    log: str
+    begin: float
+    """[s] from the log's first row."""
+    end: float
+    nats: float
+    """Mean Δr: how clearly it contradicts the simulation."""
+
+
+def smooth_gap(features: Array, value: Array) -> Array:
+    """Return the mean of `value` (n,) over the neighbours of each window's `features` (n, d)."""
+    scale = np.maximum(features.std(axis=0), 1e-9)
+    tree = cKDTree(features / scale)
+    _, near = tree.query(features / scale, k=min(_NEIGHBOURS, len(value)))
+    return value[near].mean(axis=1)
+
+
+def telling_plane(regimes: Regimes, value: Array) -> Plane:
+    """Return the plane of the two coordinates whose cells explain `value` (n,) best."""
+    edges = [np.linspace(*_range(column), _BINS + 1) for column in regimes.values.T]
+    cells = [
+        np.clip(np.searchsorted(edge, column, "right") - 1, 0, _BINS - 1)
+        for edge, column in zip(edges, regimes.values.T, strict=True)
+    ]
+    pairs = list(combinations(range(len(cells)), 2))
+    shares = [_explained(cells[j] * _BINS + cells[i], value) for i, j in pairs]
+    best = int(np.argmax(shares))
+    i, j = pairs[best]
+    cell = cells[j] * _BINS + cells[i]
+    count = np.bincount(cell, minlength=_BINS**2)
+    total = np.bincount(cell, value, minlength=_BINS**2)
+    mean = np.where(count >= _FEWEST, total / np.maximum(count, 1), np.nan)
+    x, y = regimes.coordinates[i], regimes.coordinates[j]
+    return Plane(
+        x=x.name,
+        y=y.name,
+        x_unit=x.unit,
+        y_unit=y.unit,
+        x_edges=tuple(edges[i].tolist()),
+        y_edges=tuple(edges[j].tolist()),
+        nats=tuple(map(tuple, mean.reshape(_BINS, _BINS).tolist())),
+        explained=max(0.0, shares[best]),
+    )
+
+
+def least_believable(
+    windows: Windows, value: Array, seconds: float, names: Sequence[str]
+) -> tuple[Believability, ...]:
+    """Return the stretches of the logs with the largest Δr (n,), the worst first."""
+    width = 2.0 * seconds
+    smooth = np.empty(len(value))
+    for number in np.unique(windows.log):
+        rows = np.flatnonzero(windows.log == number)
+        start = windows.start[rows]
+        near = np.abs(start[:, None] - start) <= width / 2
+        smooth[rows] = near @ value[rows] / near.sum(axis=1)
+    bad = smooth >= max(0.0, float(np.quantile(smooth, _WORST)))
+    found = []
+    for number in np.unique(windows.log):
+        rows = np.flatnonzero((windows.log == number) & bad)
+        breaks = np.flatnonzero(np.diff(windows.start[rows]) > width) + 1
+        for part in np.split(rows, breaks):
+            if len(part):
+                begin, end = windows.start[part[0]], windows.start[part[-1]] + seconds
+                found.append(
+                    Believability(
+                        log=Path(names[number]).name,
+                        begin=float(begin),
+                        end=float(end),
+                        nats=float(value[part].mean()),
+                    )
+                )
+    return tuple(sorted(found, key=lambda item: -item.nats)[:_RANGES])
+
+
+def _explained(cell: NDArray[np.int64], value: Array) -> float:
+    """Return the share of variance that the mean of the others in a window's cell explains."""
+    count, total = np.bincount(cell)[cell], np.bincount(cell, value)[cell]
+    alone = count < _FEWEST
+    expected = np.where(alone, value.mean(), (total - value) / np.maximum(count - 1, 1))
+    variance = float(value.var())
+    return 1.0 - float(np.square(value - expected).mean()) / variance if variance > 0 else 0.0
+
+
+def _range(column: Array) -> tuple[float, float]:
+    low, high = np.quantile(column, [0.005, 0.995])
+    return float(low), float(max(high, low + 1e-9))
