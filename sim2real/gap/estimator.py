@@ -1,5 +1,4 @@
-"""Δr from transitions of two domains: fitted once to logs, or again and again while a policy learns.
-"""
+"""Δr from transitions of two domains: fitted once to logs, or again and again while a policy learns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -116,7 +115,9 @@ class GapEstimator:
         self._standardize(domains)
         domains = [self._standardized(rows) for rows in domains]
         shared = self._find_overlap(domains)
-        fitted, held_out = zip(*(_split(rows, self.settings.held_out) for rows in domains), strict=True)
+        fitted, held_out = zip(
+            *(_split(rows, self.settings.held_out) for rows in domains), strict=True
+        )
         for _ in range(steps):
             self._step(fitted)
         return self._calibrate(held_out, shared)

@@ -40,6 +40,17 @@ class Plane:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Timeline:
+    """How clearly a log contradicts the simulation, as time goes."""
+
+    log: str
+    seconds: tuple[float, ...]
+    """From the log's first row, in the middle of each window."""
+    nats: tuple[float, ...]
+    """Mean Δr of the windows about it."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Believability:
     """A stretch of a log."""
 
@@ -87,31 +98,44 @@ def telling_plane(regimes: Regimes, value: Array) -> Plane:
     )
 
 
-def least_believable(
+def timelines(
     windows: Windows, value: Array, seconds: float, names: Sequence[str]
-) -> tuple[Believability, ...]:
-    """Return the stretches of the logs with the largest Δr (n,), the worst first."""
-    width = 2.0 * seconds
-    smooth = np.empty(len(value))
+) -> tuple[Timeline, ...]:
+    """Return Δr (n,) along each log, averaged over what two windows of `seconds` span."""
+    found = []
     for number in np.unique(windows.log):
         rows = np.flatnonzero(windows.log == number)
         start = windows.start[rows]
-        near = np.abs(start[:, None] - start) <= width / 2
-        smooth[rows] = near @ value[rows] / near.sum(axis=1)
-    bad = smooth >= max(0.0, float(np.quantile(smooth, _WORST)))
+        near = np.abs(start[:, None] - start) <= seconds
+        smooth = near @ value[rows] / near.sum(axis=1)
+        middle = start + seconds / 2
+        found.append(
+            Timeline(
+                log=Path(names[number]).name,
+                seconds=tuple(np.round(middle, 4).tolist()),
+                nats=tuple(np.round(smooth, 4).tolist()),
+            )
+        )
+    return tuple(found)
+
+
+def least_believable(lines: Sequence[Timeline], seconds: float) -> tuple[Believability, ...]:
+    """Return the stretches of the logs with the largest Δr, the worst first."""
+    everything = np.concatenate([line.nats for line in lines])
+    least = max(0.0, float(np.quantile(everything, _WORST)))
     found = []
-    for number in np.unique(windows.log):
-        rows = np.flatnonzero((windows.log == number) & bad)
-        breaks = np.flatnonzero(np.diff(windows.start[rows]) > width) + 1
-        for part in np.split(rows, breaks):
+    for line in lines:
+        middle, nats = np.array(line.seconds), np.array(line.nats)
+        rows = np.flatnonzero(nats > least)
+        for part in np.split(rows, np.flatnonzero(np.diff(middle[rows]) > 2.0 * seconds) + 1):
             if len(part):
-                begin, end = windows.start[part[0]], windows.start[part[-1]] + seconds
+                begin, end = middle[part[0]] - seconds / 2, middle[part[-1]] + seconds / 2
                 found.append(
                     Believability(
-                        log=Path(names[number]).name,
-                        begin=float(begin),
-                        end=float(end),
-                        nats=float(value[part].mean()),
+                        log=line.log,
+                        begin=round(float(begin), 3),
+                        end=round(float(end), 3),
+                        nats=float(nats[part].mean()),
                     )
                 )
     return tuple(sorted(found, key=lambda item: -item.nats)[:_RANGES])

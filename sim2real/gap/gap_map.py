@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from sim2real import __version__, config
 from sim2real.calibration.recipe import Recipe
 from sim2real.gap.cross_fit import CrossFit, Scores
-from sim2real.gap.fields import Believability, Plane, least_believable, smooth_gap, telling_plane
+from sim2real.gap.fields import (
+    Believability,
+    Plane,
+    Timeline,
+    least_believable,
+    smooth_gap,
+    telling_plane,
+    timelines,
+)
 from sim2real.gap.regime import Regimes
 from sim2real.gap.replay import LogReplay
 from sim2real.gap.scores import auc, auc_interval
@@ -61,13 +69,15 @@ class GapMap:
     """Mean Δr over the log: how clearly a window contradicts the simulation."""
     verdict: Verdict
     extent: float
-    """Share of the log that the gap covers: 1 if it is the same everywhere."""
+    """Share of the log that the gap covers: 1 if it is the same everywhere, 0 without one."""
     joints: tuple[Importance, ...]
     """At which joint torque is missing, the most telling first."""
     coordinates: tuple[Importance, ...]
     """On which position, velocity or command it depends, the most telling first."""
     plane: Plane
     """Mean Δr of the log over the two coordinates that tell most of it."""
+    timelines: tuple[Timeline, ...]
+    """Δr along each log."""
     times: tuple[Believability, ...]
     """Where in the logs the simulation is least believable, the worst first."""
     suspects: tuple[Suspect, ...]
@@ -106,7 +116,7 @@ def gap_map(  # noqa: PLR0913 - what it compares, and with what
     recipe: Recipe | None = None,
     posterior: Posterior | None = None,
     *,
-    seconds: float = 0.2,
+    seconds: float | None = None,
     seed: int = 0,
     nthread: int = 1,
     explain: bool = True,
@@ -119,7 +129,7 @@ def gap_map(  # noqa: PLR0913 - what it compares, and with what
         logs: its recordings.
         recipe: which parts of them count, and whether commands are what acted.
         posterior: judge the calibrated model instead of the nominal one.
-        seconds: length of the windows that are compared.
+        seconds: length of the windows that are compared; chosen by the rate if not given.
         seed: of noise, classifiers and shuffles.
         nthread: threads of the simulator.
         explain: look for the parameter behind the gap, too.
@@ -138,10 +148,10 @@ def gap_map(  # noqa: PLR0913 - what it compares, and with what
     scores, rng = fit.scores(), np.random.default_rng(seed)
     score = auc(scores.source, scores.target)
     interval = auc_interval(scores.source, scores.target, block, rng)
-    field = smooth_gap(regimes.features, scores.target)
-    extent = _extent(field)
     verdict: Verdict = "none"
+    extent = 0.0
     if interval[0] > 0.5:
+        extent = _extent(smooth_gap(regimes.features, scores.target))
         verdict = "global" if extent >= _GLOBAL else "local"
     joints, coordinates = _importance(fit, regimes, robot, scores, rng)
     found: tuple[Suspect, ...] = ()
@@ -152,10 +162,12 @@ def gap_map(  # noqa: PLR0913 - what it compares, and with what
         changed = replay.compare(_DRAWS, {found[0].name: found[0].value})
         again = CrossFit(regimes.features, changed, block, seed).scores()
         closed = auc(again.source, again.target)
+    names = [log.source for log in logs]
+    lines = timelines(replay.windows, scores.target, replay.seconds, names)
     return GapMap(
         robot=robot.name,
         windows=len(replay.windows),
-        seconds=seconds,
+        seconds=replay.seconds,
         auc=score,
         interval=interval,
         nats=float(scores.target.mean()),
@@ -164,10 +176,11 @@ def gap_map(  # noqa: PLR0913 - what it compares, and with what
         joints=joints,
         coordinates=coordinates,
         plane=telling_plane(regimes, scores.target),
-        times=least_believable(replay.windows, scores.target, seconds, [log.source for log in logs]),
+        timelines=lines,
+        times=() if verdict == "none" else least_believable(lines, replay.seconds),
         suspects=found,
         closed_auc=closed,
-        logs=tuple(Path(log.source).name for log in logs),
+        logs=tuple(Path(name).name for name in names),
         dropped=replay.windows.dropped,
         seed=seed,
     )

@@ -28,6 +28,16 @@ def missing_acceleration(residual: Array, time: Array) -> Array:
     return np.einsum("t,...tj->...j", weights, residual)
 
 
+def about_parabola(residual: Array) -> Array:
+    """Return the variance of residuals (n, nsample, njoint) about a parabola each, (n, njoint)."""
+    n = residual.shape[1]
+    if n < 5:
+        return residual.var(axis=1)
+    basis = np.vander(np.linspace(-1.0, 1.0, n), 3)
+    rest = residual - np.einsum("ts,nsj->ntj", basis @ np.linalg.pinv(basis), residual)
+    return np.square(rest).sum(axis=1) / (n - 3)
+
+
 def inertia(robot: Robot, model: mujoco.MjModel, position: Array) -> Array:
     """Return the joints' inertia matrices (n, njoint, njoint) at positions (n, njoint)."""
     data = mujoco.MjData(model)

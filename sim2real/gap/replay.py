@@ -1,7 +1,7 @@
 """A robot's logs beside its simulation, over short windows from the same measured starts."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import final
 
 import mujoco
@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from sim2real.calibration.recipe import Parameter, Recipe
 from sim2real.calibration.rollouts import Rollouts, calibration_model, grid_of
-from sim2real.calibration.windows import cut
-from sim2real.errors import GapError, ParameterError
-from sim2real.gap.missing_torque import inertia, missing_acceleration
+from sim2real.calibration.smoothing import local_state
+from sim2real.calibration.windows import Windows, cut
+from sim2real.errors import GapError
+from sim2real.gap.missing_torque import about_parabola, inertia, missing_acceleration
 from sim2real.parameters import randomness
 from sim2real.parameters.names import ParameterName
 from sim2real.parameters.posterior import Posterior
@@ -25,8 +26,6 @@ Array = NDArray[np.float64]
 LONGEST_DELAY = 0.06
 """That can be looked for [s]."""
 _FEWEST = 100
-_INTERPOLATED = 2.0 / 3.0
-"""What is left of white noise's variance between two samples, on average."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +50,7 @@ class LogReplay:
         recipe: Recipe | None = None,
         posterior: Posterior | None = None,
         *,
-        seconds: float = 0.2,
+        seconds: float | None = None,
         seed: int = 0,
         nthread: int = 1,
     ):
@@ -63,103 +62,142 @@ class LogReplay:
             recipe: which parts of them count, and whether commands are what acted.
             posterior: calibrated parameters; their mean is simulated instead of the nominal model.
             seconds: length of a window: the longer, the smaller the gaps that show beside the
-                noise, and the coarser the regimes that can be told apart.
+                noise, and the coarser the regimes that can be told apart; 0.2, or eight control
+                steps, if not given.
             seed: of the noise.
             nthread: threads of the simulator.
 
         Raises:
             GapError: the logs hold too little motion to compare.
         """
-        self.robot, self.seed = robot, seed
+        self.robot, self.seed, self._nthread = robot, seed, nthread
+        self.seconds = seconds = max(0.2, 8.0 / robot.control_hz) if seconds is None else seconds
         plan = _plan(robot, recipe, seconds)
         self.model = calibration_model(robot, plan)
         self.measured_commands = plan.commands == "measured"
-        self.grid = grid_of(robot, self.model)
-        self.windows = cut(logs, plan, self.grid, seconds)
-        if len(self.windows) < _FEWEST:
-            dropped = ", ".join(f"{n} {why}" for why, n in self.windows.dropped.items())
+        grid = grid_of(robot, self.model)
+        self._step, self._every = grid.timestep * grid.every, grid.every
+        self._lead = max(3, round(plan.windows.smooth / self._step))
+        whole = seconds + 2 * self._lead * self._step
+        self._whole = cut(logs, plan, grid, whole)
+        if len(self._whole) < _FEWEST:
+            dropped = ", ".join(f"{n} {why}" for why, n in self._whole.dropped.items())
             raise GapError(
-                f"the logs hold {len(self.windows)} windows of {seconds} s that can be compared, at"
+                f"the logs hold {len(self._whole)} windows of {whole:.2g} s that can be compared, at"
                 f" least {_FEWEST} are needed (left out: {dropped or 'none'}): record"
                 f" {_FEWEST * seconds / 4:.0f} s of motion or more"
             )
-        names = _testable(robot, self.model, () if posterior is None else posterior.names, plan)
-        self._given = {} if posterior is None else dict(zip(posterior.names, posterior.mean, strict=True))
-        self._names = names or tuple(f"joint.{name}.armature" for name in list(robot.joints)[:1])
-        self._nthread = nthread
-        self._inertia = inertia(robot, self.model, self.windows.position)
-        ratio = np.array([log.rate for log in logs]) * self.grid.timestep * self.grid.every
-        share = np.where(ratio > 1.5, _INTERPOLATED, 1.0)[self.windows.log, None]
-        self._noise = np.sqrt(self.windows.noise * share)
-        self.command = self._mean_commands(logs, seconds)
+        self._given = _testable(robot, self.model, posterior, plan)
+        self._inertia = inertia(robot, self.model, self._whole.position)
+        self.windows = self._after_lead(self._states(self._whole.measured))
+        self._noise = self._noise_of_the_log()
+        self.command = self._mean_commands(logs)
 
     @property
     def base(self) -> dict[str, float]:
         """Parameters that are not the model's: a calibration's."""
-        return {name: self._given[name] for name in self._names if name in self._given}
+        return dict(self._given)
 
-    def compare(self, draws: int = 1, values: dict[str, float] | None = None) -> Comparison:
-        """Return the torques that are missing under the base's parameters and `values`."""
-        changed = self.base | (values or {})
-        names = tuple(changed) or self._names
-        parameters = ParameterSet(self.model, tuple(self.robot.joints), names)
-        row = parameters.nominal.copy()
-        for i, name in enumerate(names):
-            row[i] = changed.get(name, row[i])
-        errors = np.concatenate([np.zeros((1, *self._start_errors(1).shape[1:])),
-                                 self._start_errors(draws)])  # fmt: skip
-        rollouts = Rollouts(self.robot, self.model, parameters, nthread=self._nthread)
-        predicted = rollouts.predict(self.windows, np.tile(row, (1 + draws, 1)), errors)
-        noise = self._noise[:, None, :] * self._normal("gap.noise", draws, predicted.shape[1:])
-        measured = np.concatenate([self.windows.measured[None], predicted[1:] + noise])
-        missing = self.missing(measured - predicted[:1])
+    def compare(self, draws: int = 1, values: Mapping[str, float] | None = None) -> Comparison:
+        """Return the torques that are missing under the base's parameters and `values`.
+
+        What is simulated goes the way of what was recorded: noise is added to its positions, and
+        the state from which a window is predicted is estimated from those.
+        """
+        changed = self.base | dict(values or {})
+        row = np.array([list(changed.values())])
+        smooth = self._rollouts(tuple(changed)).predict(self._whole, row)
+        z = randomness.normal(self.seed, "gap.noise", np.arange(draws), size=smooth.size)
+        noisy = smooth + self._noise * z.reshape(draws, *smooth.shape[1:])
+        measured = np.concatenate([self._whole.measured[None], noisy])
+        starts = np.stack([self._states(each) for each in measured])
+        predicted = self._rollouts(tuple(changed)).predict(
+            self.windows, np.tile(row, (1 + draws, 1)), starts - starts[:1]
+        )
+        missing = self._missing(
+            measured[:, :, self._lead :][:, :, : predicted.shape[2]] - predicted
+        )
         return Comparison(real=missing[0], simulated=missing[1:])
 
-    def residuals(self, names: tuple[str, ...], values: Array, rows: NDArray[np.int64]) -> Array:
-        """Return the torques missing in windows `rows` under variants `values` (m, p) of `names`.
+    def residuals(self, name: str, values: Array, rows: NDArray[np.int64]) -> Array:
+        """Return the torques missing in windows `rows` with other `values` (m,) of a parameter.
 
-        (m, len(rows), njoint); what `names` leaves out is as the base has it.
+        (m, len(rows), njoint); the other parameters are as the base has them.
         """
-        others = {name: value for name, value in self.base.items() if name not in names}
-        parameters = ParameterSet(self.model, tuple(self.robot.joints), (*names, *others))
-        full = np.concatenate([values, np.tile(list(others.values()), (len(values), 1))], axis=1)
+        others = {other: value for other, value in self._given.items() if other != name}
+        given = np.tile(list(others.values()), (len(values), 1))
         few = _take(self.windows, rows)
-        rollouts = Rollouts(self.robot, self.model, parameters, nthread=self._nthread)
-        predicted = rollouts.predict(few, full)
-        return self.missing(few.measured - predicted, rows)
+        predicted = self._rollouts((name, *others)).predict(few, np.column_stack([values, given]))
+        return self._missing(few.measured - predicted, rows)
 
-    def missing(self, residual: Array, rows: NDArray[np.int64] | None = None) -> Array:
+    def _rollouts(self, names: tuple[str, ...]) -> Rollouts:
+        parameters = ParameterSet(self.model, tuple(self.robot.joints), names)
+        return Rollouts(self.robot, self.model, parameters, nthread=self._nthread)
+
+    def _states(self, position: Array) -> Array:
+        """Return positions and velocities (n, 2 njoint) in the middle of the lead.
+
+        They are estimated from sampled positions (n, nsample, njoint) on both sides.
+        """
+        n, size = len(position), 2 * self._lead - 1
+        about = np.moveaxis(position[:, :size], 0, 1).reshape(size, -1)
+        state = local_state(self._step * np.arange(-self._lead + 1, self._lead), about)
+        parts = (state.position.reshape(n, -1), state.velocity.reshape(n, -1))
+        return np.concatenate(parts, axis=1)
+
+    def _after_lead(self, states: Array) -> Windows:
+        """Return the windows from the middle of the lead on, from `states` (n, 2 njoint)."""
+        whole, steps = self._whole, self._lead * self._every
+        command = np.concatenate([whole.before, whole.command], axis=1)
+        samples = round(self.seconds / self._step)
+        history = whole.before.shape[1]
+        position, velocity = np.split(states, 2, axis=1)
+        return replace(
+            whole,
+            position=position,
+            velocity=velocity,
+            command=whole.command[:, steps : steps + samples * self._every],
+            before=command[:, steps : steps + history],
+            measured=whole.measured[:, self._lead : self._lead + samples],
+            start=whole.start + self._lead * self._step,
+        )
+
+    def _noise_of_the_log(self) -> Array:
+        """Return the standard deviation of the sampled positions' noise (n, 1, njoint).
+
+        It is what a parabola leaves of the prediction's errors: the motion itself is no smooth
+        polynomial where friction acts, and would count as noise.
+        """
+        row = np.array([list(self._given.values())])
+        residual = self.windows.measured - self._rollouts(tuple(self._given)).predict(
+            self.windows, row
+        )[0]  # fmt: skip
+        left = about_parabola(residual)
+        noise = np.empty((len(left), 1, left.shape[1]))
+        for log in np.unique(self.windows.log):
+            rows = self.windows.log == log
+            found = np.median(left[rows], axis=0)
+            noise[rows] = np.sqrt(np.minimum(found, self.windows.noise[rows].max(axis=0)))
+        return noise
+
+    def _missing(self, residual: Array, rows: NDArray[np.int64] | None = None) -> Array:
         """Return missing torques (m, n, njoint) of position residuals (m, n, nsample, njoint)."""
-        step = self.grid.timestep * self.grid.every
-        time = step * np.arange(1, residual.shape[-2] + 1)
+        time = self._step * np.arange(1, residual.shape[-2] + 1)
         acceleration = missing_acceleration(residual, time)
         M = self._inertia if rows is None else self._inertia[rows]
         return np.einsum("nij,mnj->mni", M, acceleration)
 
-    def _start_errors(self, draws: int) -> Array:
-        """Return what the starts may be off by (draws, n, 2 njoint), as the log's noise leaves it.
-        """
-        values, vectors = np.linalg.eigh(self.windows.covariance)
-        root = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
-        z = self._normal("gap.start", draws, root.shape[:2])
-        return np.einsum("nij,mnj->mni", root, z)
-
-    def _normal(self, term: str, draws: int, shape: tuple[int, ...]) -> Array:
-        size = int(np.prod(shape))
-        return randomness.normal(self.seed, term, np.arange(draws), size=size).reshape(draws, *shape)
-
-    def _mean_commands(self, logs: Sequence[Trajectory], seconds: float) -> Array:
+    def _mean_commands(self, logs: Sequence[Trajectory]) -> Array:
         """Return the mean commands before and in each window (n, 2 ncommand)."""
         parts = np.empty((len(self.windows), 2, len(self.robot.driven)))
-        for row, (number, start) in enumerate(
-            zip(self.windows.log, self.windows.start, strict=True)
-        ):
+        windows, seconds = zip(self.windows.log, self.windows.start, strict=True), self.seconds
+        for row, (number, start) in enumerate(windows):
             log = logs[number]
-            for part, begin in enumerate((start - seconds / 2, start)):
-                end = begin + (seconds / 2, seconds)[part]
-                first, last = np.searchsorted(log.seconds, [begin - 1e-9, end - 1e-9])
+            for part, (begin, length) in enumerate(((start - seconds / 2, seconds / 2),
+                                                    (start, seconds))):  # fmt: skip
+                first, last = np.searchsorted(log.seconds, [begin - 1e-9, begin + length - 1e-9])
                 parts[row, part] = log.command[first : max(last, first + 1)].mean(axis=0)
-        return parts.reshape(len(self.windows), -1)
+        return parts.reshape(len(parts), -1)
 
 
 def _plan(robot: Robot, recipe: Recipe | None, seconds: float) -> Recipe:
@@ -174,24 +212,32 @@ def _plan(robot: Robot, recipe: Recipe | None, seconds: float) -> Recipe:
 
 
 def _testable(
-    robot: Robot, model: mujoco.MjModel, names: Sequence[str], plan: Recipe
-) -> tuple[str, ...]:
-    """Return the parameters that a replay shows: fields of the model, in front of the torque."""
-    found = []
-    for name in names:
-        parsed = ParameterName.parse(name)
-        if plan.commands == "measured" and parsed.kind == "actuator":
+    robot: Robot, model: mujoco.MjModel, posterior: Posterior | None, plan: Recipe
+) -> dict[str, float]:
+    """Return the posterior's means of what a replay shows: fields of the model.
+
+    Where the torque was measured, nothing before it is in the loop. Without any, a number of the
+    model that stays as it is: a rollout is one of parameters.
+    """
+    found = {}
+    for name, mean in (
+        () if posterior is None else zip(posterior.names, posterior.mean, strict=True)
+    ):
+        if plan.commands == "measured" and ParameterName.parse(name).kind == "actuator":
             continue
-        try:
-            (term,) = ParameterSet(model, tuple(robot.joints), (name,)).terms
-        except ParameterError:
-            continue
+        (term,) = ParameterSet(model, tuple(robot.joints), (name,)).terms
         if term.fields:
-            found.append(name)
-    return tuple(found)
+            found[name] = mean
+    if not found:
+        name = f"joint.{next(iter(robot.joints))}.armature"
+        found[name] = float(ParameterSet(model, tuple(robot.joints), (name,)).nominal[0])
+    return found
 
 
-def _take(windows, rows):  # noqa: ANN001, ANN202
-    names = ("position", "velocity", "covariance", "command", "before", "measured", "log", "start",
-             "noise")  # fmt: skip
-    return replace(windows, **{name: getattr(windows, name)[rows] for name in names})
+def _take(windows: Windows, rows: NDArray[np.int64]) -> Windows:
+    arrays = {
+        field.name: getattr(windows, field.name)[rows]
+        for field in fields(Windows)
+        if field.name != "dropped"
+    }
+    return replace(windows, **arrays)

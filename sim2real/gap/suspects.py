@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import final
 
 import mujoco
 import numpy as np
@@ -18,8 +20,8 @@ Array = NDArray[np.float64]
 _SCALES = (0.25, 0.5, 0.8, 1.25, 2.0, 4.0)
 _SHARES = (0.03, 0.1, 0.3)
 """Of what a joint's torque is, for what is 0 in the model."""
-_MOST_WINDOWS = 250
-_REFINEMENTS = 2
+_MOST_WINDOWS = 150
+_REFINED, _TURNS = 4, 4
 _KINDS = {
     "joint": ("damping", "frictionloss", "armature", "stiffness"),
     "actuator": ("strength", "torque_limit", "delay", "kp", "kd"),
@@ -50,42 +52,61 @@ def suspects(
     rows = np.arange(0, n, max(1, n // _MOST_WINDOWS))
     scale = np.maximum(_deviation(comparison.simulated), 1e-12)
     floor = _misfit(comparison.simulated[:, rows] / scale)
-    found = []
+    searches = []
     for name, nominal, values in _candidates(replay, comparison):
         progress(f"trying {name}")
 
         def misfit(values: Array, name: str = name) -> Array:
-            missing = replay.residuals((name,), values[:, None], rows)
+            missing = replay.residuals(name, values, rows)
             return np.array([_misfit(each / scale) for each in missing])
 
-        start, value, least = _search(misfit, nominal, values)
-        share = (start - least) / max(start - floor, 1e-9)
-        closed = float(np.clip(share, 0.0, 1.0))
-        found.append(Suspect(name=name, nominal=nominal, value=value, closed=closed))
+        searches.append(_Search(name, misfit, nominal, values))
+    searches.sort(key=lambda search: search.least)
+    for search in searches[:_REFINED]:
+        progress(f"refining {search.name}")
+        search.refine()
+    found = [
+        Suspect(
+            name=search.name,
+            nominal=search.nominal,
+            value=search.value,
+            closed=float(np.clip((search.start - search.least) / max(search.start - floor, 1e-9),
+                                 0.0, 1.0)),
+        )
+        for search in searches
+    ]  # fmt: skip
     return tuple(sorted(found, key=lambda suspect: -suspect.closed))
 
 
-def _search(
-    misfit: Callable[[Array], Array], nominal: float, values: Array
-) -> tuple[float, float, float]:
-    """Return the misfit of the nominal value, the best value, and its misfit."""
-    tried = np.sort(np.unique(np.append(values, nominal)))
-    costs = misfit(tried)
-    start = float(costs[tried == nominal][0])
-    for _ in range(_REFINEMENTS):
-        best = int(np.argmin(costs))
-        low, high = tried[max(0, best - 1)], tried[min(len(tried) - 1, best + 1)]
-        between = np.concatenate(
-            [np.linspace(low, tried[best], 4)[1:-1], np.linspace(tried[best], high, 4)[1:-1]]
-        )
-        between = np.setdiff1d(between, tried)
-        if not len(between):
-            break
-        tried, costs = np.append(tried, between), np.append(costs, misfit(between))
-        order = np.argsort(tried)
-        tried, costs = tried[order], costs[order]
-    best = int(np.argmin(costs))
-    return start, float(tried[best]), float(costs[best])
+@final
+class _Search:
+    """One parameter's values, and the misfit of each."""
+
+    def __init__(self, name: str, misfit: Callable[[Array], Array], nominal: float, values: Array):
+        self.name, self.nominal, self._misfit = name, nominal, misfit
+        self._tried = np.unique(np.append(values, nominal))
+        self._costs = misfit(self._tried)
+        self.start = float(self._costs[self._tried == nominal][0])
+
+    @property
+    def least(self) -> float:
+        return float(self._costs.min())
+
+    @property
+    def value(self) -> float:
+        return float(self._tried[self._costs.argmin()])
+
+    def refine(self) -> None:
+        """Try values between the best and its neighbours, again and again."""
+        for _ in range(_TURNS):
+            best, last = int(np.argmin(self._costs)), len(self._tried) - 1
+            ends = self._tried[[max(0, best - 1), best, min(last, best + 1)]]
+            parts = [np.linspace(low, high, 4)[1:-1] for low, high in pairwise(ends)]
+            between = np.setdiff1d(np.concatenate(parts), self._tried)
+            if len(between):
+                tried = np.append(self._tried, between)
+                costs, order = np.append(self._costs, self._misfit(between)), np.argsort(tried)
+                self._tried, self._costs = tried[order], costs[order]
 
 
 def _misfit(z: Array) -> float:

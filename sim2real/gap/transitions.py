@@ -29,7 +29,10 @@ class Transitions:
 
     def __post_init__(self) -> None:
         sizes = {field.name: np.shape(getattr(self, field.name)) for field in fields(self)}
-        if any(len(shape) != 2 for shape in sizes.values()) or len({s[0] for s in sizes.values()}) > 1:
+        if (
+            any(len(shape) != 2 for shape in sizes.values())
+            or len({s[0] for s in sizes.values()}) > 1
+        ):
             raise GapError(f"transitions: shapes {sizes}: each must be (n, size), with the same n")
         for name in sizes:
             wrong = np.flatnonzero(~np.isfinite(getattr(self, name)).all(axis=1))
