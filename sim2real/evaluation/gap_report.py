@@ -95,8 +95,9 @@ def number_picture(result: GapMap) -> Picture:
         axes.annotate(f"{result.auc:.3f}", (result.auc, 0.25), ha="center", va="bottom",
                       color=colour, fontsize=13, fontweight="bold")  # fmt: skip
         axes.set(xlim=(0.44, 1.02), ylim=(-0.4, 1.0), yticks=[])
-        axes.set_xticks([0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
-                        ["0.5\nindistinguishable", "0.6", "0.7", "0.8", "0.9", "1\nalways told"])  # fmt: skip
+        ticks = {0.5: "0.5\nindistinguishable", 0.6: "0.6", 0.7: "0.7", 0.8: "0.8", 0.9: "0.9",
+                 1.0: "1\nalways told"}  # fmt: skip
+        axes.set_xticks(list(ticks), list(ticks.values()))
         axes.spines["left"].set_visible(False)
         axes.spines["bottom"].set_visible(False)
         axes.tick_params(length=0)
@@ -111,8 +112,12 @@ def importance_picture(result: GapMap) -> Picture:
 
     def draw(figure: FigureBase) -> None:
         left, right = figure.subplots(1, 2)
-        _bars(left, result.joints[:_ROWS], "torque is missing at")
-        _bars(right, result.coordinates[:_ROWS], "it depends on")
+        for axes, items, title in (
+            (left, result.joints, "torque is missing at"),
+            (right, result.coordinates, "it depends on"),
+        ):
+            _bars(axes, items[:_ROWS], title)
+            axes.set_ylim(rows - 0.5, -0.5)
 
     return Picture(8.0, 0.9 + 0.3 * rows, draw)
 
@@ -141,7 +146,7 @@ def time_picture(result: GapMap) -> Picture:
 
     def draw(figure: FigureBase) -> None:
         grid = figure.subplots(len(lines), 1, squeeze=False)[:, 0]
-        top = max(1.0, max(max(line.nats) for line in lines))
+        top = max(1.0, *(max(line.nats) for line in lines))
         for axes, line in zip(grid, lines, strict=True):
             for stretch in result.times:
                 if stretch.log == line.log:
@@ -183,7 +188,6 @@ def _bars(axes: Axes, items: tuple[Importance, ...], title: str) -> None:
     axes.set_xlim(0.0, max(0.05, 1.1 * max(item.drop for item in items)))
     axes.set_xlabel("fall of the AUC")
     axes.set_title(title, fontsize=10, color=TRUTH, loc="left")
-    axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
 
 

@@ -1,1 +1,1 @@
-"""The dynamics gap: two classifiers, the reward they give, the map of where a simulator is wrong."""
+"""The dynamics gap: two classifiers, their reward, the map of where a simulator is wrong."""

@@ -1,4 +1,4 @@
-"""Logits that mean what they say: their scale, from transitions that no classifier was fitted to."""
+"""Logits that mean what they say: their scale, from transitions that were held out."""
 
 import numpy as np
 from numpy.typing import NDArray

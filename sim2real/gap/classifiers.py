@@ -1,6 +1,7 @@
 """Ensembles of the two classifiers that tell the domains apart."""
 
 import math
+from itertools import pairwise
 from typing import final
 
 import torch
@@ -54,7 +55,7 @@ class _Networks(nn.Module):
     def __init__(self, sizes: tuple[int, ...], members: int, generator: torch.Generator):
         super().__init__()
         self._weights, self._biases = nn.ParameterList(), nn.ParameterList()
-        for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+        for inputs, outputs in pairwise(sizes):
             bound = 1.0 / math.sqrt(inputs)
             for shape, group in (
                 ((members, inputs, outputs), self._weights),

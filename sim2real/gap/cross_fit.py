@@ -1,5 +1,6 @@
 """Δr of every window by classifiers that have not seen its stretch of the log."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from sim2real.gap.estimator import EstimatorSettings, GapEstimator
 from sim2real.gap.replay import Comparison
+from sim2real.gap.scores import auc
 from sim2real.gap.transitions import Transitions
 
 Array = NDArray[np.float64]
@@ -20,12 +22,17 @@ SETTINGS = EstimatorSettings(noise=0.2, members=3, batch=128, hidden=(48, 48))
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """Δr of `n` windows, held out."""
+    """Scores of `n` windows by which log and simulation are told apart, held out."""
 
     target: Array
-    """Of the log (n,): positive where the simulation would not have done this [nat]."""
+    """Of the log (n,)."""
     source: Array
-    """Of the simulation (n,): negative where the robot would not do that [nat]."""
+    """Of the simulation (n,)."""
+
+    @property
+    def auc(self) -> float:
+        """The probability that a window of the log scores above a simulated one."""
+        return auc(self.source, self.target)
 
 
 @final
@@ -46,6 +53,11 @@ class CrossFit:
         self._features, self._comparison = features, comparison
         self._fold = block % FOLDS
         self._estimators = [self._fit(fold, seed + fold) for fold in range(FOLDS)]
+
+    def nats(self) -> Array:
+        """Return Δr of the log's windows (n,): positive where the simulation would not do this."""
+        return self._each(lambda estimator, rows: estimator.delta_r(rows), self._features,
+                          self._comparison.real)  # fmt: skip
 
     def scores(self) -> Scores:
         """Return the windows' scores."""
@@ -68,12 +80,18 @@ class CrossFit:
         return Scores(target=self._score(places, real), source=self._score(places, simulated))
 
     def _score(self, places: Array, missing: Array) -> Array:
-        value = np.empty(len(places))
+        return self._each(lambda estimator, rows: estimator.rank(rows), places, missing)
+
+    def _each(
+        self, value: Callable[[GapEstimator, Transitions], Array], places: Array, missing: Array
+    ) -> Array:
+        """Return a value of each window (n,) by the classifiers that have not seen it."""
+        values = np.empty(len(places))
         for fold, estimator in enumerate(self._estimators):
             rows = self._fold == fold
             if rows.any():
-                value[rows] = estimator.delta_r(_transitions(places[rows], missing[rows]))
-        return value
+                values[rows] = value(estimator, _transitions(places[rows], missing[rows]))
+        return values
 
     def _fit(self, fold: int, seed: int) -> GapEstimator:
         rows = self._fold != fold

@@ -1,5 +1,6 @@
-"""Δr from transitions of two domains: fitted once to logs, or again and again while a policy learns."""
+"""Δr from transitions of two domains: fitted once to logs, or again while a policy learns."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
@@ -140,11 +141,16 @@ class GapEstimator:
         rows = self._standardized(_rows(transitions))
         return self._members(rows).mean(dim=0).double().numpy()
 
+    def rank(self, transitions: Transitions) -> Array:
+        """Return Δr before it is calibrated (n,): a score to order transitions by, not in nats."""
+        residual, _ = self._logits(self._standardized(_rows(transitions)))
+        return delta_r(residual, 0.0 * residual).mean(dim=0).double().numpy()
+
     def state_dict(self) -> dict[str, Any]:
         """Return all that is needed to continue exactly from here."""
         return {
-            "networks": self._networks.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
+            "networks": copy.deepcopy(self._networks.state_dict()),
+            "optimizer": copy.deepcopy(self._optimizer.state_dict()),
             "generator": self._generator.get_state(),
             "standard": (self._expected, self._mean, self._scale),
             "factors": self._factors,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from sim2real.calibration.windows import Windows
 from sim2real.gap.regime import Regimes
@@ -65,7 +65,7 @@ class Believability:
 def smooth_gap(features: Array, value: Array) -> Array:
     """Return the mean of `value` (n,) over the neighbours of each window's `features` (n, d)."""
     scale = np.maximum(features.std(axis=0), 1e-9)
-    tree = cKDTree(features / scale)
+    tree = KDTree(features / scale)
     _, near = tree.query(features / scale, k=min(_NEIGHBOURS, len(value)))
     return value[near].mean(axis=1)
 
@@ -99,7 +99,7 @@ def telling_plane(regimes: Regimes, value: Array) -> Plane:
 
 
 def timelines(
-    windows: Windows, value: Array, seconds: float, names: Sequence[str]
+    windows: Windows, value: Array, seconds: float, names: list[str]
 ) -> tuple[Timeline, ...]:
     """Return Δr (n,) along each log, averaged over what two windows of `seconds` span."""
     found = []
@@ -111,7 +111,7 @@ def timelines(
         middle = start + seconds / 2
         found.append(
             Timeline(
-                log=Path(names[number]).name,
+                log=Path(names[int(number)]).name,
                 seconds=tuple(np.round(middle, 4).tolist()),
                 nats=tuple(np.round(smooth, 4).tolist()),
             )

@@ -24,7 +24,7 @@ from sim2real.gap.fields import (
 )
 from sim2real.gap.regime import Regimes
 from sim2real.gap.replay import LogReplay
-from sim2real.gap.scores import auc, auc_interval
+from sim2real.gap.scores import auc_interval
 from sim2real.gap.suspects import Suspect, suspects
 from sim2real.parameters.posterior import Posterior
 from sim2real.robot import Robot
@@ -61,7 +61,7 @@ class GapMap:
     seconds: float
     """Length of a window."""
     auc: float
-    """Probability that Δr of a window of the log is above that of a simulated one, held out: 0.5
+    """Probability that a window of the log scores above a simulated one, held out: 0.5
     if they cannot be told apart, 1 if always."""
     interval: tuple[float, float]
     """Holds the AUC with 95 %."""
@@ -146,12 +146,12 @@ def gap_map(  # noqa: PLR0913 - what it compares, and with what
     on_progress("training classifiers")
     fit = CrossFit(regimes.features, comparison, block, seed)
     scores, rng = fit.scores(), np.random.default_rng(seed)
-    score = auc(scores.source, scores.target)
+    nats = fit.nats()
     interval = auc_interval(scores.source, scores.target, block, rng)
     verdict: Verdict = "none"
     extent = 0.0
     if interval[0] > 0.5:
-        extent = _extent(smooth_gap(regimes.features, scores.target))
+        extent = _extent(smooth_gap(regimes.features, nats))
         verdict = "global" if extent >= _GLOBAL else "local"
     joints, coordinates = _importance(fit, regimes, robot, scores, rng)
     found: tuple[Suspect, ...] = ()
@@ -160,22 +160,21 @@ def gap_map(  # noqa: PLR0913 - what it compares, and with what
         found = suspects(replay, comparison, progress=on_progress)
         on_progress("training classifiers again")
         changed = replay.compare(_DRAWS, {found[0].name: found[0].value})
-        again = CrossFit(regimes.features, changed, block, seed).scores()
-        closed = auc(again.source, again.target)
+        closed = CrossFit(regimes.features, changed, block, seed).scores().auc
     names = [log.source for log in logs]
-    lines = timelines(replay.windows, scores.target, replay.seconds, names)
+    lines = timelines(replay.windows, nats, replay.seconds, names)
     return GapMap(
         robot=robot.name,
         windows=len(replay.windows),
         seconds=replay.seconds,
-        auc=score,
+        auc=scores.auc,
         interval=interval,
-        nats=float(scores.target.mean()),
+        nats=float(nats.mean()),
         verdict=verdict,
         extent=extent,
         joints=joints,
         coordinates=coordinates,
-        plane=telling_plane(regimes, scores.target),
+        plane=telling_plane(regimes, nats),
         timelines=lines,
         times=() if verdict == "none" else least_believable(lines, replay.seconds),
         suspects=found,
@@ -204,11 +203,10 @@ def _importance(
     fit: CrossFit, regimes: Regimes, robot: Robot, scores: Scores, rng: np.random.Generator
 ) -> tuple[tuple[Importance, ...], tuple[Importance, ...]]:
     """Return the importances of the joints' missing torques, and of the coordinates."""
-    whole = auc(scores.source, scores.target)
 
     def drop(shuffle: Callable[[], Scores]) -> float:
         values = [shuffle() for _ in range(_REPEATS)]
-        return whole - float(np.mean([auc(each.source, each.target) for each in values]))
+        return scores.auc - float(np.mean([each.auc for each in values]))
 
     joints = [
         Importance(name=f"{name} torque", joint=name,

@@ -43,7 +43,7 @@ class Comparison:
 class LogReplay:
     """Windows of a robot's logs, and simulations of them under any parameters."""
 
-    def __init__(  # noqa: PLR0913 - what a simulation of logs depends on
+    def __init__(
         self,
         robot: Robot,
         logs: Sequence[Trajectory],
@@ -80,13 +80,7 @@ class LogReplay:
         self._lead = max(3, round(plan.windows.smooth / self._step))
         whole = seconds + 2 * self._lead * self._step
         self._whole = cut(logs, plan, grid, whole)
-        if len(self._whole) < _FEWEST:
-            dropped = ", ".join(f"{n} {why}" for why, n in self._whole.dropped.items())
-            raise GapError(
-                f"the logs hold {len(self._whole)} windows of {whole:.2g} s that can be compared, at"
-                f" least {_FEWEST} are needed (left out: {dropped or 'none'}): record"
-                f" {_FEWEST * seconds / 4:.0f} s of motion or more"
-            )
+        _refuse_too_few(self._whole, whole, seconds)
         self._given = _testable(robot, self.model, posterior, plan)
         self._inertia = inertia(robot, self.model, self._whole.position)
         self.windows = self._after_lead(self._states(self._whole.measured))
@@ -141,7 +135,8 @@ class LogReplay:
         """
         n, size = len(position), 2 * self._lead - 1
         about = np.moveaxis(position[:, :size], 0, 1).reshape(size, -1)
-        state = local_state(self._step * np.arange(-self._lead + 1, self._lead), about)
+        time: Array = self._step * np.arange(-self._lead + 1, self._lead, dtype=np.float64)
+        state = local_state(time, about)
         parts = (state.position.reshape(n, -1), state.velocity.reshape(n, -1))
         return np.concatenate(parts, axis=1)
 
@@ -209,6 +204,16 @@ def _plan(robot: Robot, recipe: Recipe | None, seconds: float) -> Recipe:
     plan = recipe or Recipe(robot=robot.name, parameters=delays)
     windows = replace(plan.windows, seconds=seconds, stride=seconds / 4, min_motion=0.0)
     return replace(plan, parameters=delays, windows=windows)
+
+
+def _refuse_too_few(windows: Windows, length: float, seconds: float) -> None:
+    if len(windows) < _FEWEST:
+        dropped = ", ".join(f"{n} {why}" for why, n in windows.dropped.items())
+        raise GapError(
+            f"the logs hold {len(windows)} windows of {length:.2g} s that can be compared, at"
+            f" least {_FEWEST} are needed (left out: {dropped or 'none'}): record"
+            f" {_FEWEST * seconds / 4:.0f} s of motion or more"
+        )
 
 
 def _testable(

@@ -156,6 +156,8 @@ def _candidates(replay: LogReplay, comparison: Comparison) -> list[tuple[str, fl
 def _values(name: ParameterName, nominal: float, torque: Array, replay: LogReplay) -> Array:
     if name.attribute == "delay":
         return np.linspace(0.0, LONGEST_DELAY, 7)
+    if name.attribute in ("strength", "gain"):  # a drive can be dead
+        return nominal * np.array((0.0, *_SCALES))
     if nominal != 0.0:
         return nominal * np.array(_SCALES)
     robot: Robot = replay.robot
