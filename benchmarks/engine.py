@@ -14,7 +14,7 @@ the interpreter PYTHON (`pip install mjbatch==0.1.4`), without delays, which its
 import argparse
 import dataclasses
 import subprocess
-import sys
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -53,7 +53,7 @@ def main() -> None:
     results = {}
     for name in ROBOTS:
         rates = compare(name, chosen.mjbatch, steps, repetitions)
-        results[name] = summarize(*rates)
+        results[name] = summarize(*rates) | {"reset_in_physics_steps": reset_cost(name)}
         show(name, results[name])
     settings = {
         "num_envs": NUM_ENVS, "threads": THREADS, "seed": SEED, "steps_a_stretch": steps,
@@ -94,6 +94,29 @@ def compare(
     finally:
         for env in envs.values():
             env.close()
+
+
+def reset_cost(name: str) -> dict[int, float]:
+    """Return what a new world costs, in physics steps of a simulation, by how many start at once.
+
+    In processor time: the draw, what is written, what follows from it, and the start.
+    """
+    env, reset = ours(_plan.with_all_kinds(find_robot(name))), {}
+    step = _seconds(lambda: env.sim.fields.step(nstep=10)) / (10 * NUM_ENVS)
+    for count in (1, 8, 64, 256):
+        ids = np.arange(count, dtype=np.int32)
+        reset[count] = _seconds(lambda ids=ids: env._start(ids)) / (count * step)
+    return reset
+
+
+def _seconds(call: Callable[[], object], repetitions: int = 15) -> float:
+    """Return the least processor time of a call [s]."""
+    taken = []
+    for _ in range(repetitions):
+        start = time.process_time()
+        call()
+        taken.append(time.process_time() - start)
+    return min(taken)
 
 
 def ours(robot: Robot, num_envs: int = NUM_ENVS) -> RobotVectorEnv:
@@ -235,7 +258,8 @@ def show(name: str, result: dict[str, Any]) -> None:
     for other, value in wall["ours_over"].items():
         target = TARGETS[other]
         print(f"  ours / {other:17} {value:8.3f} {cpu['ours_over'][other]:8.3f}  ({target:g})")
-    sys.stdout.flush()
+    reset = ", ".join(f"{cost:.1f} of {n}" for n, cost in result["reset_in_physics_steps"].items())
+    print(f"  physics steps a reset costs, at once: {reset}  (2)", flush=True)
 
 
 if __name__ == "__main__":
