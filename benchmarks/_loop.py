@@ -39,14 +39,14 @@ class Loop:
     def step(self, action: Any) -> tuple[Any, ...]:
         """Advance by one control step; restart what has ended."""
         action = np.clip(action, -1.0, 1.0)
-        before, last_command = self.warning[..., 1].sum(axis=1), self.command
+        before, self.last_command = self.warning[..., 1].sum(axis=1), self.command
         wanted = self.offset + self.scale * action
         self.command = np.minimum(np.maximum(wanted, self.low), self.high)
         self.ctrl[...] = self.command
         self.batch.step(nstep=self.plan["substeps"])
         diverged = self.warning[..., 1].sum(axis=1) != before
         self.age += 1
-        reward = self.reward(action, self.command - last_command)
+        reward = self.reward(action)
         terminated = self.fallen() | diverged
         truncated = (self.age >= self.plan["max_steps"]) & ~terminated
         observation = last = self.observe(slice(None))
@@ -57,9 +57,9 @@ class Loop:
             observation[ids] = self.observe(ids)
         return observation, reward, terminated, truncated, last
 
-    def reward(self, action: Any, change: Any) -> Any:
+    def reward(self, action: Any) -> Any:
         """Return a plain reward of the task's kind."""
-        effort = np.square(action).sum(axis=1)
+        effort, change = np.square(action).sum(axis=1), self.command - self.last_command
         if self.plan["task"] == "swing_up":
             height, speed = 1.0 - np.cos(self.qpos[:, 0]), np.square(self.qvel[:, 0])
             near = np.exp(-np.square(2.0 - height) / 0.02)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from typing import Any
 
 import mujoco
@@ -114,6 +115,8 @@ def as_text(robot: Robot, num_envs: int, **settings: Any) -> str:
     _, content = plan(robot, num_envs)
     spec = make_spec(robot)
     spec.compile()
-    content |= {"xml": spec.to_xml(), "reset": {}, "gravity": "gravity"}
+    # MuJoCo 3 has no such attribute: a position actuator takes positions
+    xml = re.sub(r' input="[^"]*"', "", spec.to_xml())
+    content |= {"xml": xml, "reset": {}, "gravity": "gravity"}
     content |= settings
     return json.dumps(content)

@@ -4,7 +4,8 @@
 
 Five robots, four physics steps a control step, 256 simulations on 2 threads, random actions and
 restarts. By hand, on `mujoco.batch`: the same parameters, observations and restarts in plain numpy
-(`_loop.py`), with a plain reward. EnvPool, gymnasium's AsyncVectorEnv and stable-baselines3's
+(`_loop.py`), with a plain reward; the quadruped's is the package's own, a long formula which is
+not the engine's cost. EnvPool, gymnasium's AsyncVectorEnv and stable-baselines3's
 SubprocVecEnv have three of the robots and no randomization; beside them ours has no dry friction
 where the model has none, because that makes physics itself slower. mjbatch is the loop by hand in
 the interpreter PYTHON (`pip install mjbatch==0.1.4`), without delays, which its MuJoCo has not.
@@ -13,7 +14,7 @@ the interpreter PYTHON (`pip install mjbatch==0.1.4`), without delays, which its
 import argparse
 import dataclasses
 import subprocess
-import sys
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,9 @@ from _loop import Loop
 from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.robot import Robot
 from sim2real.shipped import find_robot
+from sim2real.sim.base import BaseState
+from sim2real.sim.kinematics import Kinematics
+from sim2real.tasks import State, make_task
 
 NUM_ENVS, THREADS, SEED = 256, 2, 1
 GYMNASIUM = {"hopper": "Hopper", "half_cheetah": "HalfCheetah", "ant": "Ant"}
@@ -45,11 +49,11 @@ def main() -> None:
     parser.add_argument("--mjbatch", type=Path, help="a Python that has mjbatch")
     chosen = parser.parse_args()
     warnings.simplefilter("ignore")  # gymnasium's advice, the model file's old attributes
-    steps, repetitions = (5, 2) if chosen.quick else (20, 15)
+    steps, repetitions = (5, 2) if chosen.quick else (20, 10)
     results = {}
     for name in ROBOTS:
         rates = compare(name, chosen.mjbatch, steps, repetitions)
-        results[name] = summarize(*rates)
+        results[name] = summarize(*rates) | {"reset_in_physics_steps": reset_cost(name)}
         show(name, results[name])
     settings = {
         "num_envs": NUM_ENVS, "threads": THREADS, "seed": SEED, "steps_a_stretch": steps,
@@ -92,22 +96,71 @@ def compare(
             env.close()
 
 
-def ours(robot: Robot) -> RobotVectorEnv:
+def reset_cost(name: str) -> dict[str, dict[int, float]]:
+    """Return what a new world costs, in physics steps of a simulation, by how many start at once.
+
+    In processor time: the draw, what is written, what follows from it, and the start; and MuJoCo's
+    `set_const` alone, which computes what follows.
+    """
+    env = ours(_plan.with_all_kinds(find_robot(name)))
+    reset: dict[str, dict[int, float]] = {"reset": {}, "set_const": {}}
+    step = _seconds(lambda: env.sim.fields.step(nstep=10)) / (10 * NUM_ENVS)
+    for count in (1, 8, 64, 256):
+        ids = np.arange(count, dtype=np.int32)
+        whole = _seconds(lambda ids=ids: env._start(ids))
+        derived = _seconds(lambda ids=ids: env.sim.fields.set_const(ids))
+        reset["reset"][count] = whole / (count * step)
+        reset["set_const"][count] = derived / (count * step)
+    return reset
+
+
+def _seconds(call: Callable[[], object], repetitions: int = 15) -> float:
+    """Return the least processor time of a call [s]."""
+    taken = []
+    for _ in range(repetitions):
+        start = time.process_time()
+        call()
+        taken.append(time.process_time() - start)
+    return min(taken)
+
+
+def ours(robot: Robot, num_envs: int = NUM_ENVS) -> RobotVectorEnv:
     """Return our environment, with its episodes at random ages: restarts come at any time."""
-    env = RobotVectorEnv(robot, NUM_ENVS, seed=SEED, nthread=THREADS)
+    env = RobotVectorEnv(robot, num_envs, seed=SEED, nthread=THREADS)
     env.reset()
-    env.steps[:] = np.random.default_rng(SEED).integers(env.max_steps, size=NUM_ENVS)
+    env.steps[:] = np.random.default_rng(SEED).integers(env.max_steps, size=num_envs)
     return env
 
 
-def by_hand(robot: Robot) -> Any:
+def by_hand(robot: Robot, num_envs: int = NUM_ENVS) -> Any:
     """Return the loop by hand on `mujoco.batch`."""
-    model, plan = _plan.plan(robot, NUM_ENVS)
+    model, plan = _plan.plan(robot, num_envs)
     if model.ntree == 1:  # as ours: the same numbers, without looking for islands
         model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_ISLAND.value
-    loop = Loop(model, mujoco.batch.Batch(model, NUM_ENVS, THREADS), plan, SEED)
-    loop.action_space = gymnasium.spaces.Box(-1.0, 1.0, (NUM_ENVS, model.nu), np.float32)
+    loop = Loop(model, mujoco.batch.Batch(model, num_envs, THREADS), plan, SEED)
+    if robot.task["name"] == "track_velocity":
+        loop.reward = _reward(robot, model, loop)
+    loop.action_space = gymnasium.spaces.Box(-1.0, 1.0, (num_envs, model.nu), np.float32)
     return loop
+
+
+def _reward(robot: Robot, model: mujoco.MjModel, loop: Loop) -> Callable[[Any], Any]:
+    """Return the robot's own reward, of the loop's arrays."""
+    task = make_task(robot, Kinematics(robot, model))
+    qpos, qvel = loop.qpos, loop.qvel
+    base = BaseState(
+        position=qpos[:, :3],
+        orientation=qpos[:, 3:7],
+        linear_velocity=qvel[:, :3],
+        angular_velocity=qvel[:, 3:6],
+    )
+    q, v = slice(loop.q[0], loop.q[-1] + 1), slice(loop.v[0], loop.v[-1] + 1)
+
+    def reward(action: Any) -> Any:
+        sent = loop.command, loop.last_command
+        return task.reward(State(qpos[:, q], qvel[:, v], action, *sent, loop.goal, base))
+
+    return reward
 
 
 def without_delay(robot: Robot) -> Robot:
@@ -210,7 +263,9 @@ def show(name: str, result: dict[str, Any]) -> None:
     for other, value in wall["ours_over"].items():
         target = TARGETS[other]
         print(f"  ours / {other:17} {value:8.3f} {cpu['ours_over'][other]:8.3f}  ({target:g})")
-    sys.stdout.flush()
+    for what, costs in result["reset_in_physics_steps"].items():
+        cost = ", ".join(f"{steps:.1f} of {n}" for n, steps in costs.items())
+        print(f"  {what} in physics steps, at once: {cost}", flush=True)
 
 
 if __name__ == "__main__":

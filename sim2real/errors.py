@@ -6,6 +6,7 @@ Sim2RealError
 ├── ParameterError    a dynamics parameter or its distribution
 ├── LogError          a recorded log
 ├── CalibrationError  a log that cannot tell what was asked of it
+├── GapError          two domains that cannot be compared
 ├── ControllerError   an exported controller
 ├── LinkError         the connection to a robot
 └── MissingExtraError an optional dependency
@@ -37,6 +38,10 @@ class LogError(Sim2RealError):
 
 class CalibrationError(Sim2RealError):
     """A log cannot tell what was asked of it."""
+
+
+class GapError(Sim2RealError):
+    """Two domains have nothing in common by which to compare them."""
 
 
 class ControllerError(Sim2RealError):

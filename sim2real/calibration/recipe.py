@@ -38,7 +38,7 @@ class Cut:
     smooth: float = 0.05
     """Half width of the local polynomial that estimates a window's initial state [s]."""
     min_motion: float = 0.02
-    """A window in which no joint moves by this much is at rest [rad or m]."""
+    """A window in which no joint moves by this much is at rest [rad or m]; 0 keeps those, too."""
 
     def __post_init__(self) -> None:
         for name in ("seconds", "stride", "smooth"):

@@ -97,7 +97,9 @@ def _cut_log(
     dropped: Counter[str],
 ) -> list[dict[str, Array | float]]:
     time, position = log.seconds, _unwrapped(log.position, grid.hinge)
-    still = max(recipe.windows.min_motion, 8.0 * float(white_noise(position).max()))
+    still = recipe.windows.min_motion
+    if still > 0.0:
+        still = max(still, 8.0 * float(white_noise(position).max()))
     rows, states = [], []
     for first in _starts(time, recipe.windows, seconds):
         end = int(np.searchsorted(time, time[first] + seconds - _STAMP_SLACK))

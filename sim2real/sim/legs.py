@@ -1,7 +1,6 @@
 """Where the ends of several chains of joints are, and how they move: all of them at once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import final
 
 import numpy as np
@@ -21,72 +20,64 @@ class Legs:
         longest = max((len(chain) for chain in chains), default=1) - 1
         filler = Step(*IN_PLACE)
         padded = [[filler] * (longest + 1 - len(chain)) + chain[:-1] for chain in chains]
-        self._joints = [_Joints.of(steps) for steps in zip(*padded, strict=True)]
+        self._joints = [_Joints(steps) for steps in zip(*padded, strict=True)]
 
     def motion(self, position: Array, velocity: Array) -> tuple[Array, Array]:
         """Return positions and velocities (n, nchain, 3) of the ends, seen from the root."""
         # from the end to the root, a point and its velocity need no rotation matrices; robots
         # last, so that each operation runs over all of them
-        both = np.zeros((2, *self._end.T.shape, len(position)))
-        both[0] = self._end.T[:, :, None]
+        both = np.zeros((3, 2, len(self._end), len(position)))
+        both[:, 0] = self._end.T[:, :, None]
         q, dq = np.ascontiguousarray(position.T), np.ascontiguousarray(velocity.T)
         for joints in reversed(self._joints):
             both = joints.carry(both, q, dq)
-        point, moved = np.ascontiguousarray(both.transpose(0, 3, 2, 1))
+        point, moved = np.ascontiguousarray(both.transpose(1, 3, 2, 0))
         return point, moved
 
 
-@dataclass(frozen=True)
 class _Joints:
-    """The same link of each chain: a fixed offset, and one joint behind it; (nchain, ...)."""
+    """The same link of each chain: a fixed offset, and one joint behind it."""
 
-    position: Array
-    rotation: Array
-    joint: NDArray[np.intp]
-    zero: Array
-    slide: Array
-    """The axis (nchain, 3) of a joint that slides, 0 for others."""
-    turns: Array
-    """1 where the joint turns."""
-    cross: Array
-    """(nchain, 3, 3), axis × vector."""
-    twice: Array
-    """(nchain, 3, 3), axis × (axis × vector)."""
-
-    @classmethod
-    def of(cls, steps: Sequence[Step]) -> "_Joints":
+    def __init__(self, steps: Sequence[Step]):
         axes = np.array([np.zeros(3) if step.axis is None else step.axis for step in steps])
         slides = np.array([step.slides for step in steps])
         cross = np.array([cross_matrix(axis) for axis in axes])
-        return cls(
-            np.array([step.position for step in steps]),
-            np.array([step.rotation for step in steps]),
-            np.array([step.joint for step in steps]),
-            np.array([step.zero for step in steps]),
-            axes * slides[:, None],
-            1.0 * ~slides,
-            cross,
-            cross @ cross,
-        )
+        self._position = np.array([step.position for step in steps]).T[..., None]
+        self._rotation = _Matrices(np.array([step.rotation for step in steps]))
+        self._joint = np.array([step.joint for step in steps])
+        self._zero = np.array([step.zero for step in steps])[:, None]
+        self._slide = (axes * slides[:, None]).T[..., None]
+        self._turns = 1.0 * ~slides[:, None]
+        self._cross, self._twice = _Matrices(cross), _Matrices(cross @ cross)
 
     def carry(self, both: Array, position: Array, velocity: Array) -> Array:
-        """Return points and their velocities (2, 3, nchain, n) before joint and offset.
+        """Return points and their velocities (3, 2, nchain, n), seen from before the offset.
 
         `position` and `velocity` are (njoint, n).
         """
-        moved, rate = position[self.joint] - self.zero[:, None], velocity[self.joint]
-        angle, slide = self.turns[:, None] * moved, self.slide.T[:, :, None]
-        sine, versine = np.sin(angle), 1.0 - np.cos(angle)
-        both = both + sine * _times(self.cross, both) + versine * _times(self.twice, both)
-        both[1] += self.turns[:, None] * rate * _times(self.cross, both[0]) + rate * slide
-        both[0] += moved * slide
-        both = _times(self.rotation, both)
-        both[0] += self.position.T[:, :, None]
+        moved, rate = position[self._joint] - self._zero, velocity[self._joint]
+        angle = self._turns * moved
+        turn = np.sin(angle) * self._cross.times(both)  # Rodrigues' formula
+        both = both + turn + (1.0 - np.cos(angle)) * self._twice.times(both)
+        both[:, 1] += self._turns * rate * self._cross.times(both[:, 0]) + rate * self._slide
+        both[:, 0] += moved * self._slide
+        both = self._rotation.times(both)
+        both[:, 0] += self._position
         return both
 
 
-def _times(matrices: Array, vectors: Array) -> Array:
-    """Return matrices (nchain, 3, 3) times vectors (..., 3, nchain, n)."""
-    # not einsum, which rounds differently for other numbers of robots
-    parts = [matrices.T[j][..., None] * vectors[..., j : j + 1, :, :] for j in range(3)]
-    return parts[0] + parts[1] + parts[2]
+class _Matrices:
+    """A fixed matrix for each chain; most of their numbers are 0, and cost nothing."""
+
+    def __init__(self, matrices: Array):
+        """Take matrices (nchain, 3, 3)."""
+        numbers = [(i, j, matrices[:, i, j, None]) for i in range(3) for j in range(3)]
+        self._numbers = [(i, j, number) for i, j, number in numbers if number.any()]
+
+    def times(self, vectors: Array) -> Array:
+        """Return matrices times vectors (3, ..., nchain, n)."""
+        # not einsum, which rounds differently for other numbers of robots
+        out = np.zeros_like(vectors)
+        for i, j, number in self._numbers:
+            out[i] += number * vectors[j]
+        return out

@@ -1,0 +1,1 @@
+"""The dynamics gap: two classifiers, their reward, the map of where a simulator is wrong."""
