@@ -80,6 +80,53 @@ class Parameter:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Run:
+    """Logs that were recorded under other conditions: a payload, other gains, another surface."""
+
+    logs: tuple[str, ...]
+    """Globs of file names."""
+    own: dict[str, Parameter] = field(default_factory=dict)
+    """Parameters that these logs share with no others."""
+    known: dict[str, float] = field(default_factory=dict)
+    """Parameter → its value in these logs, in SI units."""
+
+    def __post_init__(self) -> None:
+        for name in (*self.own, *self.known):
+            ParameterName.parse(name)
+        twice = [name for name in self.own if name in self.known]
+        if twice:
+            raise ConfigError(f"runs: {twice[0]} is known: it cannot be estimated as well")
+
+    def holds(self, source: str) -> bool:
+        """Return whether the log that `source` names is one of them."""
+        return any(fnmatch.fnmatch(Path(source).name, pattern) for pattern in self.logs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """A parameter that the log itself tells: offset + scale × fact, in SI units."""
+
+    fact: str
+    """As the log's file calls it: `kp`, `mass`."""
+    scale: float = 1.0
+    offset: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Models of which held-in validation chooses: each fold is predicted by a fit to the others."""
+
+    classes: dict[str, tuple[str, ...]]
+    """Class → which of `parameters` it has beside those that no class names; simplest first."""
+    fold: str = ""
+    """A fact: logs that agree about it are left out together; by default each log for itself."""
+
+    def __post_init__(self) -> None:
+        if len(self.classes) < 2:
+            raise ConfigError("choose: name at least two classes")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cut:
     """How logs are cut into windows, each predicted from its own start."""
 
@@ -89,11 +136,17 @@ class Cut:
     """Half width of the local polynomial that estimates a window's initial state [s]."""
     min_motion: float = 0.02
     """A window in which no joint moves by this much is at rest [rad or m]."""
+    horizons: tuple[float, ...] = (0.25, 0.5, 1.0)
+    """Lengths of the windows over which predictions are compared [s]."""
+    settled: bool = False
+    """Whether windows start only where all joints stand still: for servos that hold a place."""
 
     def __post_init__(self) -> None:
         for name in ("seconds", "stride", "smooth"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"windows: {name} = {getattr(self, name)} must be above 0")
+        if not self.horizons or not all(seconds > 0 for seconds in self.horizons):
+            raise ConfigError(f"windows: horizons = {list(self.horizons)} must be above 0")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,14 +196,21 @@ class Recipe:
     avoid: dict[str, tuple[Interval, ...]] = field(default_factory=dict)
     """Joint → stretches [rad, modulo 2 pi] that no window may enter: where prediction is chaotic.
     A slide's stretches [m] are taken as they are."""
+    runs: dict[str, Run] = field(default_factory=dict)
+    """Name → logs that have parameters of their own beside those that all share."""
+    known: dict[str, Fact] = field(default_factory=dict)
+    """Parameter → what the logs say of it, each for itself."""
+    choose: Choice | None = None
+    """By default there is one model: that with all parameters."""
     excitation: Excitation = field(default_factory=Excitation)
     description: str = ""
 
     def __post_init__(self) -> None:
         if not self.parameters:
             raise ConfigError("parameters: name at least one parameter to fit")
-        for name in self.parameters:
+        for name in (*self.parameters, *self.known):
             ParameterName.parse(name)
+        _check_choice(self)
         _ = self.priors  # wrong ones are refused here
 
     @property
@@ -180,6 +240,17 @@ class Recipe:
         fitted = set(self.fit_files(folder))
         found = _matching(folder, self.logs.held_out, "held_out")
         return [path for path in found if path not in fitted]
+
+
+def _check_choice(recipe: Recipe) -> None:
+    optional = recipe.choose.classes if recipe.choose else {}
+    for label, names in optional.items():
+        for name in names:
+            if name not in recipe.parameters:
+                raise ConfigError(
+                    f"choose: class {label!r} has {name!r}, which is not among the parameters"
+                    f"{known(name, recipe.parameters)}"
+                )
 
 
 def _matching(folder: Path, patterns: tuple[str, ...], what: str) -> list[Path]:
