@@ -6,28 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sim2real.calibration.recipe import Parameter, Recipe
+from sim2real.calibration.recipe import Recipe, Unknown
 from sim2real.errors import CalibrationError, known
 from sim2real.randomization.parameters import ParameterSet
 from sim2real.trajectory import Trajectory
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Unknown:
-    """A number to estimate: a parameter of the model, in some of the logs."""
-
-    parameter: str
-    """Its name in the model."""
-    run: str
-    """The run whose own it is; empty if all logs share it."""
-    belief: Parameter
-
-    @property
-    def name(self) -> str:
-        """What tells it from the others: `payload: body.bob.mass`."""
-        return f"{self.run}: {self.parameter}" if self.run else self.parameter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,17 +42,6 @@ class Assignment:
         return (self.column == unknown).any(axis=1)
 
 
-def unknowns_of(recipe: Recipe) -> tuple[Unknown, ...]:
-    """Return what a recipe asks for, in its order: what all logs share before runs' own."""
-    shared = [Unknown(parameter=n, run="", belief=b) for n, b in recipe.parameters.items()]
-    own = [
-        Unknown(parameter=name, run=run, belief=belief)
-        for run, settings in recipe.runs.items()
-        for name, belief in settings.own.items()
-    ]
-    return (*shared, *own)
-
-
 def written_names(recipe: Recipe) -> tuple[str, ...]:
     """Return the parameters that differ from the nominal model in any log."""
     names = [*recipe.parameters, *recipe.known]
@@ -83,7 +56,7 @@ def assign(recipe: Recipe, parameters: ParameterSet, logs: Sequence[Trajectory])
     In each log, what its run says comes before what all logs share; what is neither told nor asked
     for is nominal.
     """
-    unknowns = unknowns_of(recipe)
+    unknowns = recipe.unknowns
     names = [(unknown.parameter, unknown.run) for unknown in unknowns]
     column = np.full((len(logs), len(parameters.names)), -1)
     value = np.tile(parameters.nominal, (len(logs), 1))

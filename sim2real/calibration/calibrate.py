@@ -19,14 +19,12 @@ from sim2real.calibration import identifiability, uncertainty
 from sim2real.calibration.coordinates import Coordinates
 from sim2real.calibration.fit import Fit, fit
 from sim2real.calibration.logs import read_log
+from sim2real.calibration.problem import Problem
 from sim2real.calibration.recipe import Recipe
 from sim2real.calibration.residual import Residual
-from sim2real.calibration.rollouts import Rollouts, calibration_model, grid_of
 from sim2real.calibration.validation import Prediction, predictions
-from sim2real.calibration.windows import cut
-from sim2real.errors import CalibrationError, known
+from sim2real.errors import CalibrationError
 from sim2real.parameters.posterior import Posterior
-from sim2real.randomization.parameters import ParameterSet
 from sim2real.robot import Robot
 from sim2real.trajectory import Array, Trajectory
 
@@ -115,20 +113,16 @@ def calibrate(
         LogError: a log is damaged or not this robot's.
         CalibrationError: the logs hold nothing to fit.
     """
-    _check(robot, recipe, fit_logs)
+    if not fit_logs:
+        raise CalibrationError("no logs to fit: name at least one")
     on_progress(f"reading {len(fit_logs) + len(held_out_logs)} logs")
     fitted = [_trajectory(log, recipe, robot) for log in fit_logs]
     held_out = [_trajectory(log, recipe, robot) for log in held_out_logs]
     begin = time.monotonic()
-    model = calibration_model(robot, recipe)
-    parameters = ParameterSet(model, tuple(robot.joints), tuple(recipe.parameters))
-    coordinates = Coordinates.of(recipe, parameters, model.opt.timestep)
-    grid = grid_of(robot, model)
-    windows = cut(fitted, recipe, grid, recipe.windows.seconds)
-    identifiability.require_motion(windows, recipe.windows.seconds)
+    problem = Problem(robot, recipe, nthread=nthread)
+    coordinates, residual = problem.coordinates, problem.residual(fitted)
+    windows = residual.windows
     on_progress(f"fitting {len(coordinates.names)} parameters to {len(windows)} windows")
-    rollouts = Rollouts(robot, model, parameters, nthread=nthread)
-    residual = Residual(rollouts, windows, coordinates, model_error=recipe.model_error)
     found = fit(residual, seed=seed)
     posterior, verdicts = _judge(found, residual)
     seconds = time.monotonic() - begin
@@ -138,8 +132,8 @@ def calibrate(
         robot=robot.name,
         posterior=posterior,
         estimates=_estimates(coordinates, posterior, verdicts),
-        fitted=predictions(fitted, recipe, grid, rollouts, values),
-        held_out=predictions(held_out, recipe, grid, rollouts, values),
+        fitted=predictions(problem, fitted, values),
+        held_out=predictions(problem, held_out, values),
         windows=len(windows),
         dropped=windows.dropped,
         noise=found.weighting.noise,
@@ -150,16 +144,6 @@ def calibrate(
         seed=seed,
     )
     return replace(calibration, posterior=replace(posterior, origin=_origin(calibration)))
-
-
-def _check(robot: Robot, recipe: Recipe, fit_logs: Sequence[Log]) -> None:
-    if not fit_logs:
-        raise CalibrationError("no logs to fit: name at least one")
-    for joint in recipe.avoid:
-        if joint not in robot.joints:
-            raise CalibrationError(
-                f"avoid: robot {robot.name!r} has no joint {joint!r}{known(joint, robot.joints)}"
-            )
 
 
 def _trajectory(log: Log, recipe: Recipe, robot: Robot) -> Trajectory:

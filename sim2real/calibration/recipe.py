@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from sim2real import config
 from sim2real.calibration.units import UNITS
-from sim2real.errors import ConfigError, ParameterError, known
+from sim2real.errors import ConfigError, ParameterError
+from sim2real.errors import known as near
 from sim2real.parameters.names import ParameterName
 from sim2real.parameters.ranges import Range
 
@@ -29,9 +30,7 @@ class Signal:
 
     def __post_init__(self) -> None:
         if self.unit not in UNITS:
-            raise ConfigError(
-                f"column {self.column!r}: unit {self.unit!r}{known(self.unit, UNITS)}"
-            )
+            raise ConfigError(f"column {self.column!r}: unit {self.unit!r}{near(self.unit, UNITS)}")
 
     @property
     def factor(self) -> float:
@@ -77,6 +76,32 @@ class Parameter:
     def __post_init__(self) -> None:
         if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
             raise ConfigError(f"bounds {list(self.bounds)} must be [low, high]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unknown:
+    """A number to estimate: a parameter of the model, in some of the logs."""
+
+    parameter: str
+    """Its name in the model."""
+    run: str
+    """The run whose own it is; empty if all logs share it."""
+    belief: Parameter
+
+    @property
+    def name(self) -> str:
+        """What tells it from the others: `payload: body.bob.mass`."""
+        return f"{self.run}: {self.parameter}" if self.run else self.parameter
+
+    @property
+    def prior(self) -> Range:
+        """The prior, parsed; raises ParameterError."""
+        prior = Range.parse(self.belief.prior, self.parameter)
+        if prior.when != "episode" or prior.curriculum is not None:
+            raise ParameterError(
+                f"{self.name}: a prior is of a constant: it has no when, every or curriculum"
+            )
+        return prior
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,18 +236,18 @@ class Recipe:
         for name in (*self.parameters, *self.known):
             ParameterName.parse(name)
         _check_choice(self)
-        _ = self.priors  # wrong ones are refused here
+        _ = [unknown.prior for unknown in self.unknowns]  # wrong ones are refused here
 
     @property
-    def priors(self) -> dict[str, Range]:
-        """The priors, parsed; raises ParameterError."""
-        priors = {name: Range.parse(item.prior, name) for name, item in self.parameters.items()}
-        for name, prior in priors.items():
-            if prior.when != "episode" or prior.curriculum is not None:
-                raise ParameterError(
-                    f"{name}: a prior is of a constant: it has no when, every or curriculum"
-                )
-        return priors
+    def unknowns(self) -> tuple["Unknown", ...]:
+        """What is asked for: what all logs share before runs' own."""
+        shared = [Unknown(parameter=n, run="", belief=b) for n, b in self.parameters.items()]
+        own = [
+            Unknown(parameter=name, run=run, belief=belief)
+            for run, settings in self.runs.items()
+            for name, belief in settings.own.items()
+        ]
+        return (*shared, *own)
 
     @classmethod
     def load(cls, folder: Path) -> "Recipe":
@@ -249,7 +274,7 @@ def _check_choice(recipe: Recipe) -> None:
             if name not in recipe.parameters:
                 raise ConfigError(
                     f"choose: class {label!r} has {name!r}, which is not among the parameters"
-                    f"{known(name, recipe.parameters)}"
+                    f"{near(name, recipe.parameters)}"
                 )
 
 
@@ -258,7 +283,7 @@ def _matching(folder: Path, patterns: tuple[str, ...], what: str) -> list[Path]:
     if not found:
         names = [path.name for path in folder.glob("*")]
         raise ConfigError(
-            f"{folder}: no log matches logs.{what} = {list(patterns)}{known(patterns[0], names)}"
+            f"{folder}: no log matches logs.{what} = {list(patterns)}{near(patterns[0], names)}"
         )
     return sorted(found)
 
