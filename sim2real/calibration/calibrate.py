@@ -198,7 +198,9 @@ def _hashes(logs: Sequence[Trajectory]) -> dict[str, str]:
 def _hash(log: Trajectory) -> str:
     """Return a hash of the rows, the same whatever format they were stored in."""
     digest = hashlib.sha256()
-    arrays: tuple[Array | Any, ...] = (log.time - log.time[0], log.position, log.command)
+    arrays: list[Array | Any] = [log.time - log.time[0], log.position, log.command]
+    if log.command_time is not None:
+        arrays.append(log.command_time - log.time[0])
     for array in arrays:
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:16]

@@ -6,62 +6,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sim2real import config
-from sim2real.calibration.units import UNITS
+from sim2real.calibration.columns import Columns, Topics
 from sim2real.errors import ConfigError, ParameterError
 from sim2real.errors import known as near
 from sim2real.parameters.names import ParameterName
 from sim2real.parameters.ranges import Range
 
 Interval = tuple[float, float]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Signal:
-    """Where a log holds one quantity, and in which unit."""
-
-    column: str
-    """Name of the CSV column, or of the array in an NPZ file."""
-    unit: str
-    """Required: degrees and radians look alike."""
-    index: int | None = None
-    """Column of a two-dimensional array in an NPZ file."""
-    scale: float = 1.0
-    """Factor beside the unit's: -1 for a joint that counts the other way."""
-
-    def __post_init__(self) -> None:
-        if self.unit not in UNITS:
-            raise ConfigError(f"column {self.column!r}: unit {self.unit!r}{near(self.unit, UNITS)}")
-
-    @property
-    def factor(self) -> float:
-        """What to multiply with to get SI units."""
-        return self.scale * UNITS[self.unit][1]
-
-
-@dataclass(frozen=True, kw_only=True)
-class JointColumns:
-    """The signals of one joint; without `velocity` it is the slope of the position."""
-
-    position: Signal
-    velocity: Signal | None = None
-    command: Signal | None = None
-    """Needed for a driven joint."""
-
-    def __post_init__(self) -> None:
-        _quantity(self.position, ("angle", "length"))
-        _quantity(self.velocity, ("angular velocity", "velocity"))
-        _quantity(self.command, ("torque", "force", "angle", "length"))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Columns:
-    """How a CSV or NPZ file becomes a trajectory."""
-
-    time: Signal
-    joints: dict[str, JointColumns]
-
-    def __post_init__(self) -> None:
-        _quantity(self.time, ("time",))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,7 +166,10 @@ class Recipe:
     """Share of the motion by which the best model is still wrong: friction is no constant. What
     would have to be told from less than that is called not identified."""
     columns: Columns | None = None
-    """Needed for CSV and NPZ; a recording of the package describes itself."""
+    """Needed for tables: CSV, NPZ, HDF5, Parquet, JSON. A recording of the package describes
+    itself."""
+    topics: Topics | None = None
+    """Needed for bags and for MCAP files of others."""
     windows: Cut = field(default_factory=Cut)
     logs: Logs = field(default_factory=Logs)
     avoid: dict[str, tuple[Interval, ...]] = field(default_factory=dict)
@@ -278,20 +232,15 @@ def _check_choice(recipe: Recipe) -> None:
                 )
 
 
+def _is_log(path: Path) -> bool:
+    return path.is_file() or (path / "metadata.yaml").is_file()  # rosbag2 writes folders
+
+
 def _matching(folder: Path, patterns: tuple[str, ...], what: str) -> list[Path]:
-    found = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
+    found = {path for pattern in patterns for path in folder.glob(pattern) if _is_log(path)}
     if not found:
         names = [path.name for path in folder.glob("*")]
         raise ConfigError(
             f"{folder}: no log matches logs.{what} = {list(patterns)}{near(patterns[0], names)}"
         )
     return sorted(found)
-
-
-def _quantity(signal: Signal | None, allowed: tuple[str, ...]) -> None:
-    if signal is not None and UNITS[signal.unit][0] not in allowed:
-        units = [unit for unit, (quantity, _) in UNITS.items() if quantity in allowed]
-        raise ConfigError(
-            f"column {signal.column!r}: {signal.unit!r} is no unit of {' or '.join(allowed)};"
-            f" known: {', '.join(units)}"
-        )

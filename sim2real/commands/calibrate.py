@@ -11,6 +11,7 @@ from rich.table import Table
 
 from sim2real import shipped
 from sim2real.calibration.calibrate import Calibration, calibrate
+from sim2real.calibration.logs.bags import is_bag
 from sim2real.calibration.recipe import Recipe
 from sim2real.commands.console import Flag, Maybe, console, notes, options, print_json
 from sim2real.errors import ConfigError, known
@@ -79,10 +80,10 @@ def find_recipe(name: str) -> Recipe:
 def _logs(chosen: Calibrate, recipe: Recipe) -> tuple[list[Path], list[Path]]:
     if not chosen.logs:
         raise ConfigError("no logs to fit: name log files, or one folder of them")
-    if len(chosen.logs) == 1 and chosen.logs[0].is_dir():
+    if len(chosen.logs) == 1 and chosen.logs[0].is_dir() and not is_bag(chosen.logs[0]):
         folder = chosen.logs[0]
         return recipe.fit_files(folder), list(chosen.held_out) or recipe.held_out_files(folder)
-    missing = [str(path) for path in (*chosen.logs, *chosen.held_out) if not path.is_file()]
+    missing = [str(path) for path in (*chosen.logs, *chosen.held_out) if not path.exists()]
     if missing:
         raise ConfigError(f"no such log: {', '.join(missing)}")
     return list(chosen.logs), list(chosen.held_out)

@@ -38,6 +38,14 @@ def read_recording(path: Path) -> tuple[Trajectory, dict[str, Any]]:
     return log, steps.metadata
 
 
+def read_metadata(path: Path) -> dict[str, Any]:
+    """Return what the recorder noted of the run; raises LogError."""
+    for kind, content in _records(path):
+        if kind == "metadata":
+            return content
+    raise LogError(f"{path}: an MCAP file, but no recording of sim2real")
+
+
 @final
 class _Steps:
     """Measurements, each with the command that acted on it."""
