@@ -1,7 +1,7 @@
 """Which parameter holds in which log: shared by all, a run's own, or known beforehand."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +71,25 @@ def assign(recipe: Recipe, parameters: ParameterSet, logs: Sequence[Trajectory])
             elif (name, "") in names:
                 column[row, k] = names.index((name, ""))
     return Assignment(unknowns=unknowns, written=parameters.names, column=column, value=value)
+
+
+def with_runs_of(
+    recipe: Recipe, logs: Sequence[Trajectory], held_out: Sequence[Trajectory]
+) -> Recipe:
+    """Return the recipe without the runs that no log is of; raises CalibrationError.
+
+    What is a run's own can be told by its logs only: those held out need one that is fitted.
+    """
+    present = {run_of(recipe, log.source) for log in logs}
+    for log in held_out:
+        run = run_of(recipe, log.source)
+        if run not in present and run and recipe.runs[run].own:
+            raise CalibrationError(
+                f"{log.source}: nothing tells the own parameters of the run {run!r}"
+                f" ({', '.join(recipe.runs[run].own)}): fit one of its logs, or do not hold it out"
+            )
+    present |= {run_of(recipe, log.source) for log in held_out}
+    return replace(recipe, runs={name: run for name, run in recipe.runs.items() if name in present})
 
 
 def run_of(recipe: Recipe, source: str) -> str:

@@ -16,8 +16,10 @@ import scipy
 import sim2real
 from sim2real import config
 from sim2real.calibration import identifiability, uncertainty
+from sim2real.calibration.assignment import with_runs_of
+from sim2real.calibration.choose import Candidate, choose
 from sim2real.calibration.coordinates import Coordinates
-from sim2real.calibration.fit import Fit, fit
+from sim2real.calibration.fit import Fit
 from sim2real.calibration.logs import read_log
 from sim2real.calibration.problem import Problem
 from sim2real.calibration.recipe import Recipe
@@ -60,6 +62,8 @@ class Calibration:
     """Errors on the logs that were fitted."""
     held_out: tuple[Prediction, ...]
     """Errors on logs that were not; empty if there were none."""
+    candidates: tuple[Candidate, ...]
+    """Classes of models that were tried; empty if there was one."""
     windows: int
     """How many were fitted."""
     dropped: dict[str, int]
@@ -119,11 +123,14 @@ def calibrate(
     fitted = [_trajectory(log, recipe, robot) for log in fit_logs]
     held_out = [_trajectory(log, recipe, robot) for log in held_out_logs]
     begin = time.monotonic()
-    problem = Problem(robot, recipe, nthread=nthread)
-    coordinates, residual = problem.coordinates, problem.residual(fitted)
+    recipe = with_runs_of(recipe, fitted, held_out)
+    problem, candidates = choose(
+        Problem(robot, recipe, nthread=nthread), fitted, seed=seed, on_progress=on_progress
+    )
+    coordinates = problem.coordinates
+    on_progress(f"fitting {len(coordinates.names)} parameters to {len(fitted)} logs")
+    found, residual = problem.solve(fitted, seed=seed)
     windows = residual.windows
-    on_progress(f"fitting {len(coordinates.names)} parameters to {len(windows)} windows")
-    found = fit(residual, seed=seed)
     posterior, verdicts = _judge(found, residual)
     seconds = time.monotonic() - begin
     on_progress("predicting fitted and held-out logs")
@@ -134,6 +141,7 @@ def calibrate(
         estimates=_estimates(coordinates, posterior, verdicts),
         fitted=predictions(problem, fitted, values),
         held_out=predictions(problem, held_out, values),
+        candidates=candidates,
         windows=len(windows),
         dropped=windows.dropped,
         noise=found.weighting.noise,

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-_SHARE = 0.02
-"""A joint of a log counts as unmoved by a parameter that moves it by less than this share of the
-joint that it moves most."""
+_SHARE = 0.1
+"""A joint of a log counts as unmoved by a parameter whose part in its motion is below this share of
+the part in the joint that it moves most."""
 
 
 def moved_by(jacobian: Array, log: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -21,10 +21,11 @@ def moved_by(jacobian: Array, log: NDArray[np.int64]) -> NDArray[np.bool_]:
         jacobian: derivative of the positions (n, nsample, njoint, p).
         log: the log of each window (n,).
     """
-    power = np.stack(
-        [(jacobian[log == number] ** 2).sum(axis=(0, 1)) for number in range(log.max() + 1)]
-    )
+    logs = range(int(log.max()) + 1)
+    power = np.stack([(jacobian[log == number] ** 2).sum(axis=(0, 1)) for number in logs])
     size = np.sqrt(np.moveaxis(power, -1, 0))
+    # of each joint, against the parameter that moves it most: joints differ in how far they move
+    size = size / np.maximum(size.max(axis=0, keepdims=True), 1e-300)
     return size > _SHARE * np.maximum(size.max(axis=(1, 2), keepdims=True), 1e-300)
 
 

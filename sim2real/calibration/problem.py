@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sim2real.calibration import identifiability
 from sim2real.calibration.assignment import Assignment, assign, written_names
 from sim2real.calibration.coordinates import Coordinates
+from sim2real.calibration.fit import Fit, fit
 from sim2real.calibration.fittable import refuse_unfittable
 from sim2real.calibration.recipe import Recipe
 from sim2real.calibration.residual import Residual
@@ -38,6 +39,11 @@ class Problem:
         self.grid = grid_of(robot, self.model)
 
     @property
+    def compared(self) -> tuple[str, ...]:
+        """Names of the joints whose positions are compared."""
+        return self.recipe.compare or tuple(self.robot.joints)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Names of the unknowns (p,)."""
         return self.coordinates.names
@@ -50,14 +56,23 @@ class Problem:
         """Return the windows that the recipe allows, maybe none."""
         return cut(logs, self.recipe, self.grid, seconds)
 
-    def residual(self, logs: Sequence[Trajectory]) -> Residual:
+    def residual(self, logs: Sequence[Trajectory], seconds: float | None = None) -> Residual:
         """Return the residual of the logs' windows; raises CalibrationError if there are none."""
-        seconds = self.recipe.windows.seconds
+        seconds = self.recipe.windows.seconds if seconds is None else seconds
         windows = self.windows(logs, seconds)
         identifiability.require_motion(windows, seconds)
         assignment = self.assignment(logs)
         error = self.recipe.model_error
         return Residual(self.rollouts, windows, self.coordinates, assignment, model_error=error)
+
+    def solve(self, logs: Sequence[Trajectory], *, seed: int) -> tuple[Fit, Residual]:
+        """Return the fit to logs, and the residual that it minimizes; raises CalibrationError."""
+        residual = self.residual(logs)
+        found = fit(residual, seed=seed)
+        if self.recipe.windows.refine is not None:
+            residual = self.residual(logs, self.recipe.windows.refine)
+            found = fit(residual, seed=seed, start=found.z)
+        return found, residual
 
     def predict(
         self,
@@ -79,8 +94,9 @@ class Problem:
 
 def _check(robot: Robot, recipe: Recipe) -> None:
     refuse_unfittable([unknown.parameter for unknown in recipe.unknowns])
-    for joint in recipe.avoid:
+    for joint in (*recipe.avoid, *recipe.compare):
         if joint not in robot.joints:
+            what = "avoid" if joint in recipe.avoid else "compare"
             raise CalibrationError(
-                f"avoid: robot {robot.name!r} has no joint {joint!r}{known(joint, robot.joints)}"
+                f"{what}: robot {robot.name!r} has no joint {joint!r}{known(joint, robot.joints)}"
             )

@@ -112,6 +112,9 @@ class Cut:
     """Half width of the local polynomial that estimates a window's initial state [s]."""
     min_motion: float = 0.02
     """A window in which no joint moves by this much is at rest [rad or m]."""
+    refine: float | None = None
+    """Length of windows to fit to once more, from where the fit to shorter ones ended [s]: what is
+    told only by long motions has many local optima."""
     horizons: tuple[float, ...] = (0.25, 0.5, 1.0)
     """Lengths of the windows over which predictions are compared [s]."""
     settled: bool = False
@@ -172,6 +175,8 @@ class Recipe:
     """Needed for bags and for MCAP files of others."""
     windows: Cut = field(default_factory=Cut)
     logs: Logs = field(default_factory=Logs)
+    compare: tuple[str, ...] = ()
+    """Joints whose positions are compared; by default all."""
     avoid: dict[str, tuple[Interval, ...]] = field(default_factory=dict)
     """Joint → stretches [rad, modulo 2 pi] that no window may enter: where prediction is chaotic.
     A slide's stretches [m] are taken as they are."""

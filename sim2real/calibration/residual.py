@@ -37,7 +37,9 @@ class Residual:
         self.windows, self.coordinates = windows, coordinates
         self.model_error = model_error
         """Share of the motion by which every prediction may be wrong in the same way."""
-        moved = windows.measured - windows.position[:, None]
+        start = windows.position[:, None]
+        start = start if windows.compared is None else start[..., windows.compared]
+        moved = windows.measured - start
         self.motion: Array = moved.reshape(len(windows), -1)
         """Measured displacements from the windows' starts (n, d) [rad]."""
         self.rollouts = 0
@@ -45,7 +47,9 @@ class Residual:
         self._simulate, self._assignment = rollouts, assignment
         self._measured = windows.measured.reshape(len(windows), -1)
         self._value, self._slope = _Memory(), _Memory()
-        self._moved: NDArray[np.bool_] | None = None
+        self.moved: NDArray[np.bool_] | None = None
+        """What each unknown moves, (p, nlog, ncompared); known after the first Jacobian."""
+        self._shaken: NDArray[np.bool_] | None = None
 
     def many(self, z: Array, offset: Array) -> Array:
         """Return residuals (m, n, d) of variants z (m, p), offset (m, n, 2 njoint): one rollout."""
@@ -79,7 +83,7 @@ class Residual:
 
     def _jacobian(self, z: Array, offset: Array) -> Array:
         p, (n, nsample, njoint) = len(z), self.windows.measured.shape
-        groups = [[i] for i in range(p)] if self._moved is None else colours(self._moved)
+        groups = [[i] for i in range(p)] if self.moved is None else colours(self.moved)
         _, upper = self.coordinates.z_bounds
         step = np.where(z + _STEP > upper, -_STEP, _STEP)
         variants = np.array([z + np.isin(np.arange(p), group) * step for group in groups])
@@ -93,10 +97,10 @@ class Residual:
         for g, group in enumerate(groups):
             own = change[g].reshape(n, nsample, njoint)
             for i in group:
-                mask = 1.0 if self._moved is None else self._moved[i][self.windows.log][:, None]
+                mask = 1.0 if self.moved is None else self.moved[i][self.windows.log][:, None]
                 J[..., i] = own * mask / step[i]
-        if self._moved is None:
-            self._moved = moved_by(J, self.windows.log)
+        if self.moved is None:
+            self.moved = moved_by(J, self.windows.log)
         return J.reshape(n, nsample * njoint, p)
 
     def _acts(self, group: list[int]) -> NDArray[np.bool_]:
@@ -105,11 +109,24 @@ class Residual:
         return np.isin(self.windows.log, np.nonzero(touched)[1])
 
     def start_jacobian(self, z: Array, offset: Array) -> Array:
-        """Return the derivative (n, d, 2 njoint) with respect to the offset, in one rollout."""
-        steps = np.repeat([_POSITION_STEP, _VELOCITY_STEP], offset.shape[1] // 2)
-        offsets = offset + np.diag(steps)[:, None]
-        change = self.many(np.tile(z, (len(steps), 1)), offsets) - self(z, offset)
-        return np.moveaxis(change / steps[:, None, None], 0, -1)
+        """Return the derivative (n, d, 2 njoint) with respect to the offset, in one rollout.
+
+        As in `jacobian`, starts that move nothing in common are perturbed together.
+        """
+        size, (n, nsample, njoint) = offset.shape[1], self.windows.measured.shape
+        steps = np.repeat([_POSITION_STEP, _VELOCITY_STEP], size // 2)
+        moved = self._shaken
+        groups = [[i] for i in range(size)] if moved is None else colours(moved)
+        offsets = np.array([offset + steps * np.isin(np.arange(size), group) for group in groups])
+        change = self.many(np.tile(z, (len(groups), 1)), offsets) - self(z, offset)
+        J = np.zeros((n, nsample, njoint, size))
+        for own, group in zip(change.reshape(-1, n, nsample, njoint), groups, strict=True):
+            for i in group:
+                mask = 1.0 if moved is None else moved[i][self.windows.log][:, None]
+                J[..., i] = own * mask / steps[i]
+        if moved is None:
+            self._shaken = moved_by(J, self.windows.log)
+        return J.reshape(n, nsample * njoint, size)
 
 
 class _Memory:

@@ -63,7 +63,7 @@ class Rollouts:
         self._sims: dict[int, MujocoSimulator] = {}
 
     def predict(self, windows: Windows, values: Array, offset: Array | None = None) -> Array:
-        """Return predicted positions (m, n, nsample, njoint).
+        """Return predicted positions (m, n, nsample, ncompared).
 
         Args:
             windows: the `n` windows.
@@ -88,7 +88,7 @@ class Rollouts:
     def pairs(
         self, windows: Windows, rows: Rows, values: Array, offset: Array | None = None
     ) -> tuple[Array, Array]:
-        """Return positions and velocities (c, nsample, njoint) in chosen windows.
+        """Return positions and velocities (c, nsample, ncompared) in chosen windows.
 
         Args:
             windows: the windows.
@@ -131,7 +131,9 @@ class Rollouts:
             lag = late / self._model.opt.timestep
             moved = _delayed(moved, lag, position, velocity * self._model.opt.timestep)
         at = slice(self._every - 1, None, self._every)
-        return _tamed(moved[:, at] + bias[0][:, None]), _tamed(speed[:, at] + bias[1][:, None])
+        signals = moved[:, at] + bias[0][:, None], speed[:, at] + bias[1][:, None]
+        chosen = slice(None) if windows.compared is None else list(windows.compared)
+        return _tamed(signals[0][..., chosen]), _tamed(signals[1][..., chosen])
 
     def _sim(self, nsim: int) -> MujocoSimulator:
         if nsim not in self._sims:

@@ -60,7 +60,7 @@ def predictions(
                 calibrated_median=float(median[1]),
                 nominal_absolute=float(absolute[0]),
                 calibrated_absolute=float(absolute[1]),
-                by_joint=dict(zip(problem.robot.joints, map(tuple, each), strict=True)),
+                by_joint=dict(zip(problem.compared, map(tuple, each), strict=True)),
             )
         )
     return tuple(found)

@@ -51,13 +51,15 @@ class Windows:
     enabled: NDArray[np.bool_] | None = None
     """Whether the drives are on in each physics step (n, nstep); None: throughout."""
     measured: Array
-    """Positions at the samples (n, nsample, njoint) [rad]."""
+    """Positions of the compared joints at the samples (n, nsample, ncompared) [rad]."""
+    compared: tuple[int, ...] | None = None
+    """Which joints those are; None: all."""
     log: NDArray[np.int64]
     """Which log each window is from (n,)."""
     start: Array
     """Start in its log (n,) [s]."""
     noise: Array
-    """Variance of the position noise in each window's log (n, njoint)."""
+    """Variance of the compared joints' position noise in each window's log (n, ncompared)."""
     dropped: dict[str, int]
     """Reason → number of windows left out for it."""
 
@@ -66,7 +68,8 @@ class Windows:
 
     def take(self, rows: NDArray[Any]) -> "Windows":
         """Return some of the windows."""
-        arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "dropped"}
+        whole = ("dropped", "compared")
+        arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in whole}
         taken = {name: None if array is None else array[rows] for name, array in arrays.items()}
         return replace(self, **taken)
 
@@ -95,9 +98,16 @@ def cut(logs: Sequence[Trajectory], recipe: Recipe, grid: Grid, seconds: float) 
         for name, shape in shapes.items()
     }
     arrays["log"] = arrays["log"].astype(np.int64)
+    compared = None
+    if recipe.compare:
+        compared = tuple(logs[0].joints.index(joint) for joint in recipe.compare)
+        arrays["measured"] = arrays["measured"][..., compared]
+        arrays["noise"] = arrays["noise"][..., compared]
     on = arrays.pop("enabled").astype(bool)
     enabled = None if on.all() else on
-    return Windows(**arrays, enabled=enabled, dropped=dict(sorted(dropped.items())))  # type: ignore[arg-type]
+    return Windows(
+        **arrays, enabled=enabled, compared=compared, dropped=dict(sorted(dropped.items()))
+    )  # type: ignore[arg-type]
 
 
 def _cut_log(
