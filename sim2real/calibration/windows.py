@@ -136,7 +136,8 @@ def _cut_log(
         noise = np.maximum(np.median([s.noise for s in states], axis=0), _quantization(position))
         for row, state in zip(rows, states, strict=True):
             row |= {"position": state.position, "velocity": state.velocity, "noise": noise}
-            row["covariance"] = np.kron(state.covariance, np.diag(noise))
+            # where the motion is no polynomial, its own residual says how far to trust it
+            row["covariance"] = np.kron(state.covariance, np.diag(np.maximum(noise, state.noise)))
     return rows
 
 
