@@ -24,11 +24,11 @@ import numpy as np
 import tomli_w
 
 from sim2real import shipped
-from sim2real.commands.train import find_job
 from sim2real.envs.rollout import evaluate
 from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.parameters.ranges import Range
 from sim2real.randomization.adaptive.settings import AdaptiveSettings
+from sim2real.training.job import find_job
 from sim2real.training.run import load_policy, train
 
 MASS = "body.torso.mass"

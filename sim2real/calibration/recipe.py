@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from sim2real import config
 from sim2real.calibration.columns import Columns, Topics
+from sim2real.calibration.plausibility.finding import Kind
 from sim2real.errors import ConfigError, ParameterError
 from sim2real.errors import known as near
 from sim2real.parameters.names import ParameterName
@@ -136,6 +137,8 @@ class Logs:
     held_out: tuple[str, ...] = ()
     exclude: dict[str, tuple[Interval, ...]] = field(default_factory=dict)
     """File name or glob → stretches [s from the first row] that a hand or a fault disturbed."""
+    accept: tuple[Kind, ...] = ()
+    """What may speak against a log without its being refused."""
 
     def excluded(self, source: str) -> tuple[Interval, ...]:
         """Return the stretches to leave out of the log that `source` names."""

@@ -1,6 +1,6 @@
 """`sim2real log`: show what is in a recorded file."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,8 +11,9 @@ from rich.table import Table
 from sim2real import config, shipped
 from sim2real.calibration.logs.contents import Item, contents
 from sim2real.calibration.logs.mcap_bag import is_recording
-from sim2real.calibration.logs.read import read_log
-from sim2real.calibration.logs.survey import Clock, Survey, survey
+from sim2real.calibration.logs.read import read_rows
+from sim2real.calibration.plausibility.check import error_text, findings
+from sim2real.calibration.survey import Clock, Survey, survey
 from sim2real.commands.console import Flag, Maybe, console, notes, options, print_json
 from sim2real.errors import LogError
 from sim2real.robot import Robot
@@ -25,6 +26,9 @@ class Log:
 
     A recording of this package tells its robot and units. Of another file, a recipe says what its
     columns or topics mean; without one, they are listed as they are, for you to write it.
+
+    What speaks against the log is an error at the end: degrees read as radians, signs, swapped
+    joints, dead sensors, drifting clocks.
     """
 
     file: Annotated[Path, tyro.conf.Positional]
@@ -46,26 +50,31 @@ def main(arguments: Sequence[str]) -> None:
     if chosen.recipe is None and not is_recording(chosen.file):
         return _show_contents(chosen)
     with notes.status(f"reading {chosen.file.name}"):
-        log, robot = _read(chosen)
+        log, robot, accept = _read(chosen)
         found = survey(log, robot)
+        problems = findings(log, robot, accept)
     if chosen.picture is not None:
         _draw(chosen.picture, log, found, robot)
     if chosen.json:
-        print_json({"facts": log.facts, **config.to_dict(found)})
+        facts = {"facts": log.facts, "problems": config.to_dict(problems)}
+        print_json(config.to_dict(found) | facts)
     else:
         _show(found)
         if chosen.picture is not None:
             console.print(f"picture: {chosen.picture}")
+    if problems:
+        raise LogError(error_text(log, problems))
     return None
 
 
-def _read(chosen: Log) -> tuple[Trajectory, Robot]:
+def _read(chosen: Log) -> tuple[Trajectory, Robot, Collection[str]]:
     from sim2real.commands.calibrate import find_recipe
 
     recipe = None if chosen.recipe is None else find_recipe(chosen.recipe)
     robot = chosen.robot or (recipe.robot if recipe else _recorded_robot(chosen.file))
     found = shipped.find_robot(robot)
-    return read_log(chosen.file, recipe, found), found
+    accept = recipe.logs.accept if recipe else ()
+    return read_rows(chosen.file, recipe, found), found, accept
 
 
 def _recorded_robot(path: Path) -> str:

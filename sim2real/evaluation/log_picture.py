@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from numpy.typing import NDArray
 
-from sim2real.calibration.logs.survey import Stretch, Survey
+from sim2real.calibration.survey import Stretch, Survey
 from sim2real.evaluation.drawing import COLOURS, INK, NOMINAL, Picture
 from sim2real.robot import Robot
 from sim2real.trajectory import Array, Trajectory

@@ -55,10 +55,7 @@ class MujocoSimulator(Simulator):
         self._blowups = self.fields.warning[:, _BAD_STATE, 1]  # a live view of the counters
         self._diverged = np.zeros(nsim, bool)
         self._tip = None if robot.tip is None else self.model.site(robot.tip).id
-        self._stage = _NONE if self._tip is None else _VEL
-        if self._tip is not None:
-            self.fields.bind("site_xpos")
-            self.fields.bind("site_xmat")
+        self._stage = _NONE
 
     @property
     def position(self) -> Array:  # noqa: D102
@@ -85,6 +82,9 @@ class MujocoSimulator(Simulator):
         if self._tip is None:
             raise RobotError(f"robot {self.robot.name!r} has no tip: name a site in robot.toml")
         xpos, xmat = self.fields.bind("site_xpos"), self.fields.bind("site_xmat")
+        if self._stage == _NONE:  # who asks once will ask again: from now on each step ends there
+            self._stage = _VEL
+            self.fields.forward(stage=_VEL)
         return xpos[:, self._tip], xmat[:, self._tip].reshape(-1, 3, 3)
 
     @property

@@ -1,5 +1,6 @@
 """A bag with topics, as the recipe explains them, becomes a trajectory. Joints go by name."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, final
@@ -18,6 +19,10 @@ from sim2real.spool import BLOCK, Spool
 from sim2real.trajectory import Trajectory
 
 SUFFIXES = (".bag", ".db3", ".mcap")
+
+_SKEW_MESSAGES = 100
+_LEAST_DRIFT = 5_000_000
+"""Change of the clocks' difference over a bag that is worth an error [ns]."""
 
 
 def is_bag(path: Path) -> bool:
@@ -72,7 +77,43 @@ def read_bag(bag: Bag, topics: Topics, robot: Robot) -> Trajectory:
             order_rows.add(message)
     state_rows.flush()
     order_rows.flush()
+    _require_one_clock(states.skew, orders.skew, bag.path)
     return rows.trajectory({})
+
+
+def _require_one_clock(states: "_Skew", orders: "_Skew", path: Path) -> None:
+    apart = states.change() - orders.change()
+    if abs(apart) > _LEAST_DRIFT:
+        raise LogError(
+            f"{path}: clock drift: between the first and the last message, the headers' clock of"
+            f" the measurements gains {apart * 1e-6:+.1f} ms on that of the commands: stamp both by"
+            ' the recorder\'s clock: topics.clock = "received"'
+        )
+
+
+@final
+class _Skew:
+    """How much a topic's headers are behind the recorder's clock, at its begin and its end.
+
+    The least delay of many messages is that of an idle network: it changes only as clocks do.
+    """
+
+    def __init__(self) -> None:
+        self._first: list[int] = []
+        self._last: deque[int] = deque(maxlen=_SKEW_MESSAGES)
+
+    def add(self, message: Message, stamp: int) -> None:
+        """Take a message in that is stamped so."""
+        late = message.received - stamp
+        if len(self._first) < _SKEW_MESSAGES:
+            self._first.append(late)
+        self._last.append(late)
+
+    def change(self) -> int:
+        """Return by how much the headers' clock gained on the recorder's [ns]."""
+        if len(self._first) < _SKEW_MESSAGES:
+            return 0
+        return min(self._first) - min(self._last)
 
 
 @final
@@ -105,7 +146,7 @@ class _States:
     """Measurements of messages like sensor_msgs/JointState."""
 
     def __init__(self, topic: MeasuredTopic, topics: Topics, robot: Robot, path: Path):
-        self._topic, self._clock = topic, topics.clock
+        self._topic, self._clock, self.skew = topic, topics.clock, _Skew()
         self._select = _Select([topics.names.get(joint, joint) for joint in robot.joints], path)
 
     def take(self, message: Message) -> tuple[Any, ...] | None:
@@ -119,7 +160,9 @@ class _States:
             None if unit is None else self._select.values(content, field, unit, places, message)
             for field, unit in units.items()
         ]
-        return _stamp(message, self._clock), *values
+        stamp = _stamp(message, self._clock)
+        self.skew.add(message, stamp)
+        return stamp, *values
 
 
 @final
@@ -128,6 +171,7 @@ class _Orders:
 
     def __init__(self, topic: CommandTopic, topics: Topics, robot: Robot, path: Path):
         self._topic, self._clock, self._path = topic, topics.clock, path
+        self.skew = _Skew()
         for joint in topic.joints:
             if joint not in robot.joints:
                 raise LogError(
@@ -156,7 +200,9 @@ class _Orders:
         if places is None:
             return None
         values = self._select.values(content, field, self._topic.unit, places, message)
-        return _stamp(message, self._clock), values
+        stamp = _stamp(message, self._clock)
+        self.skew.add(message, stamp)
+        return stamp, values
 
     def _point(self, content: Any) -> Any:
         points = get(content, "points")

@@ -10,10 +10,11 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, final
 
-from mcap.exceptions import InvalidMagic, McapError
+from mcap.exceptions import McapError
 from mcap.records import Channel, Schema
 from mcap.records import Message as Record
 from mcap.stream_reader import StreamReader
+from mcap.writer import MCAP0_MAGIC
 
 from sim2real.calibration.logs.bag import Bag, Message, Topic
 from sim2real.calibration.logs.ros_types import decoder
@@ -31,6 +32,9 @@ class McapBag(Bag):
     def __init__(self, path: Path, files: Collection[Path] = ()):
         super().__init__(path)
         self._files = tuple(files) or (path,)
+
+        for file in self._files:
+            _require_mcap(file)
 
     def topics(self) -> dict[str, Topic]:
         """Return the topics that have messages; reads the whole file."""
@@ -92,6 +96,16 @@ def is_recording(path: Path) -> bool:
         return False
 
 
+def _require_mcap(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            begin = file.read(len(MCAP0_MAGIC))
+    except OSError as error:
+        raise LogError(f"{path}: cannot be read: {error.strerror}") from None
+    if begin != MCAP0_MAGIC:
+        raise LogError(f"{path}: not an MCAP file")
+
+
 def _records(path: Path) -> Iterator[tuple[Channel, Schema | None, Record]]:
     schemas: dict[int, Schema] = {}
     channels: dict[int, Channel] = {}
@@ -107,8 +121,5 @@ def _records(path: Path) -> Iterator[tuple[Channel, Schema | None, Record]]:
                     yield channel, schemas.get(channel.schema_id), record
     except OSError as error:
         raise LogError(f"{path}: cannot be read: {error.strerror}") from None
-    except InvalidMagic:
-        if not channels:
-            raise LogError(f"{path}: not an MCAP file") from None
     except _BROKEN:
         return  # the recorder was stopped in the middle of a record: what came before is whole

@@ -5,6 +5,7 @@ from pathlib import Path
 from sim2real.calibration.logs.bags import SUFFIXES, is_bag, open_bag, read_bag
 from sim2real.calibration.logs.mcap_bag import is_recording
 from sim2real.calibration.logs.tables import TABLES, read_table
+from sim2real.calibration.plausibility.check import require_plausible
 from sim2real.calibration.recipe import Recipe
 from sim2real.errors import LogError, known
 from sim2real.robot import Robot
@@ -15,7 +16,19 @@ FORMATS = tuple(sorted((*TABLES, *SUFFIXES)))
 
 
 def read_log(path: Path, recipe: Recipe | None, robot: Robot) -> Trajectory:
-    """Return the log's trajectory, joints in the robot's order.
+    """Return the log's trajectory, joints in the robot's order, if nothing speaks against it.
+
+    Raises:
+        LogError: the file is no log of this robot, its rows are damaged, or they contradict each
+            other or the robot in a way that the recipe does not accept.
+    """
+    log = read_rows(path, recipe, robot)
+    require_plausible(log, robot, recipe.logs.accept if recipe else ())
+    return log
+
+
+def read_rows(path: Path, recipe: Recipe | None, robot: Robot) -> Trajectory:
+    """Return the log's trajectory, joints in the robot's order, whether plausible or not.
 
     Args:
         path: the file, or the folder that rosbag2 wrote.
@@ -30,9 +43,10 @@ def read_log(path: Path, recipe: Recipe | None, robot: Robot) -> Trajectory:
     if is_recording(path):
         return _recording(path, robot)
     if is_bag(path):
+        bag = open_bag(path)
         if recipe is None or recipe.topics is None:
             raise LogError(f"{path}: it needs a recipe with [topics] that say what its topics mean")
-        return read_bag(open_bag(path), recipe.topics, robot)
+        return read_bag(bag, recipe.topics, robot)
     if path.suffix not in TABLES:
         raise LogError(f"{path}: format {path.suffix!r}{known(path.suffix, FORMATS)}")
     if recipe is None or recipe.columns is None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sim2real.calibration.columns import Columns, JointColumns, Signal
-from sim2real.calibration.logs import read_log
+from sim2real.calibration.logs.read import read_rows
 from sim2real.calibration.recipe import Recipe
 from sim2real.errors import LogError
 from sim2real.robot import Robot
@@ -33,7 +33,7 @@ def read(tmp_path: Path, pendulum: Robot, recipe: Callable[..., Recipe]):
         path = tmp_path / "log.csv"
         with path.open("w", newline="") as file:
             csv.writer(file).writerows([header.split(","), *rows] if header else rows)
-        return read_log(path, recipe("body.bob.mass", columns=columns), pendulum)
+        return read_rows(path, recipe("body.bob.mass", columns=columns), pendulum)
 
     return run
 
@@ -61,7 +61,7 @@ def test_npz_reads_the_same_as_csv(tmp_path: Path, read, pendulum: Robot, recipe
             )
         },
     )
-    log = read_log(tmp_path / "log.npz", recipe("body.bob.mass", columns=columns), pendulum)
+    log = read_rows(tmp_path / "log.npz", recipe("body.bob.mass", columns=columns), pendulum)
     for name in ("time", "position", "velocity", "command"):
         np.testing.assert_array_equal(getattr(log, name), getattr(read(ROWS), name))
 
@@ -138,4 +138,4 @@ def test_other_files_are_refused(tmp_path: Path, pendulum: Robot, recipe):
         ("gone.csv", "no such file"),
     ):
         with pytest.raises(LogError, match=message):
-            read_log(tmp_path / name, recipe("body.bob.mass", columns=DEGREES), pendulum)
+            read_rows(tmp_path / name, recipe("body.bob.mass", columns=DEGREES), pendulum)

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim2real.calibration.logs.survey import runs, survey
+from sim2real.calibration.survey import runs, survey
 from sim2real.trajectory import Trajectory
 
 

@@ -192,4 +192,4 @@ def _stretches(
 def runs(rows: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
     """Yield (first, end) of each stretch in which `rows` (t,) holds, end excluded."""
     edges = np.flatnonzero(np.diff(rows.astype(np.int8), prepend=0, append=0))
-    yield from map(tuple, edges.reshape(-1, 2).tolist())
+    yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
