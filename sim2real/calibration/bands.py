@@ -7,6 +7,7 @@ model of other logs misses each of them by more than all the rest explains (`ina
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,3 +134,58 @@ def inadequacy(
         square += np.einsum("n,nsj->sj", weights, excess) / len(groups)
     # what is wrong early is not right again later: the running maximum
     return np.sqrt(np.maximum.accumulate(np.maximum(square, 0.0), axis=0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """A window to look at: what was measured, and what models say; arrays (nsample, ncompared)."""
+
+    log: str
+    start: float
+    """[s] from the log's first row."""
+    time: Array
+    """From the window's start (nsample,) [s]."""
+    measured: Array
+    nominal: Array
+    calibrated: Array
+    low: Array
+    """Of the band."""
+    high: Array
+
+
+def shown(
+    logs: Sequence[Trajectory],
+    windows: Windows,
+    predicted: Array,
+    both: Array,
+    step: float,
+    *,
+    count: int = 4,
+) -> tuple[Shown, ...]:
+    """Return windows to look at: from the best predicted one to the worst, evenly by rank.
+
+    Args:
+        logs: those that the windows are of.
+        windows: the `n` windows.
+        predicted: draws (m, n, nsample, ncompared).
+        both: predictions of the nominal and the calibrated model (2, n, nsample, ncompared).
+        step: time between samples [s].
+    """
+    low, high = band(predicted)
+    error = ((both[1] - windows.measured) ** 2).mean(axis=(1, 2))
+    order = np.argsort(error)
+    chosen = order[np.unique(np.linspace(0, len(order) - 1, min(count, len(order))).astype(int))]
+    time = step * np.arange(1, windows.measured.shape[1] + 1)
+    return tuple(
+        Shown(
+            log=Path(logs[int(windows.log[i])].source).name,
+            start=float(windows.start[i]),
+            time=time,
+            measured=windows.measured[i],
+            nominal=both[0, i],
+            calibrated=both[1, i],
+            low=low[i],
+            high=high[i],
+        )
+        for i in chosen
+    )

@@ -63,12 +63,23 @@ class Problem:
         identifiability.require_motion(windows, seconds)
         assignment = self.assignment(logs)
         error = self.recipe.model_error
-        return Residual(self.rollouts, windows, self.coordinates, assignment, model_error=error)
+        return Residual(
+            self.rollouts, windows, self.coordinates, assignment, self.compared, model_error=error
+        )
 
-    def solve(self, logs: Sequence[Trajectory], *, seed: int) -> tuple[Fit, Residual]:
+    def leave_out(self, stretches: Sequence[tuple[str, float, float]]) -> None:
+        """Take no window of these stretches (name of a log, begin, end [s]) from now on."""
+        exclude = dict(self.recipe.logs.exclude)
+        for log, begin, end in stretches:
+            exclude[log] = (*exclude.get(log, ()), (begin, end))
+        self.recipe = replace(self.recipe, logs=replace(self.recipe.logs, exclude=exclude))
+
+    def solve(
+        self, logs: Sequence[Trajectory], *, seed: int, start: Array | None = None
+    ) -> tuple[Fit, Residual]:
         """Return the fit to logs, and the residual that it minimizes; raises CalibrationError."""
         residual = self.residual(logs)
-        found = fit(residual, seed=seed)
+        found = fit(residual, seed=seed, start=start)
         if self.recipe.windows.refine is not None:
             residual = self.residual(logs, self.recipe.windows.refine)
             found = fit(residual, seed=seed, start=found.z)

@@ -31,10 +31,11 @@ class Residual:
         windows: Windows,
         coordinates: Coordinates,
         assignment: Assignment,
+        compared: tuple[str, ...] = (),
         *,
         model_error: float = 0.0,
     ):
-        self.windows, self.coordinates = windows, coordinates
+        self.windows, self.coordinates, self.compared = windows, coordinates, compared
         self.model_error = model_error
         """Share of the motion by which every prediction may be wrong in the same way."""
         start = windows.position[:, None]

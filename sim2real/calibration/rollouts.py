@@ -111,7 +111,7 @@ class Rollouts:
         self, windows: Windows, rows: Rows, values: Array, offset: Array
     ) -> tuple[Array, Array]:
         njoint = len(self._robot.joints)
-        sim = self._sim(len(rows))
+        sim = self.simulator(len(rows))
         ids = np.arange(len(rows), dtype=np.int32)
         self.parameters.write(sim, ids, values)
         sensors = sim.effects.sensors
@@ -135,7 +135,8 @@ class Rollouts:
         chosen = slice(None) if windows.compared is None else list(windows.compared)
         return _tamed(signals[0][..., chosen]), _tamed(signals[1][..., chosen])
 
-    def _sim(self, nsim: int) -> MujocoSimulator:
+    def simulator(self, nsim: int) -> MujocoSimulator:
+        """Return the simulator of so many simulations."""
         if nsim not in self._sims:
             self._sims[nsim] = MujocoSimulator(
                 self._robot, nsim, nthread=self.nthread, model=self._model
