@@ -170,6 +170,7 @@ def shown(
         predicted: draws (m, n, nsample, ncompared).
         both: predictions of the nominal and the calibrated model (2, n, nsample, ncompared).
         step: time between samples [s].
+        count: how many to return at most.
     """
     low, high = band(predicted)
     error = ((both[1] - windows.measured) ** 2).mean(axis=(1, 2))
