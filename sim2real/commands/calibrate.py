@@ -11,9 +11,9 @@ from rich.table import Table
 
 from sim2real import shipped
 from sim2real.calibration.calibrate import Calibration, calibrate
-from sim2real.calibration.recipe import Recipe
+from sim2real.calibration.recipe import Recipe, find_recipe
 from sim2real.commands.console import Flag, Maybe, console, notes, options, print_json
-from sim2real.errors import ConfigError, known
+from sim2real.errors import ConfigError
 
 _LOGS = tyro.conf.arg(metavar="LOG ...", help_behavior_hint="")
 
@@ -61,19 +61,6 @@ def main(arguments: Sequence[str]) -> None:
         return
     _show(result)
     console.print(f"posterior: {output / 'posterior.toml'}")
-
-
-def find_recipe(name: str) -> Recipe:
-    """Return the recipe of a shipped name or in a folder; raises ConfigError."""
-    folders = {path.parent.name: path.parent
-               for path in shipped.folder("calibration").glob("*/recipe.toml")}  # fmt: skip
-    folder = folders.get(name, Path(name).expanduser())
-    if not (folder / "recipe.toml").is_file():
-        raise ConfigError(
-            f"no recipe {name!r}: give a folder with a recipe.toml, or a shipped recipe"
-            f"{known(name, folders)}"
-        )
-    return Recipe.load(folder)
 
 
 def _logs(chosen: Calibrate, recipe: Recipe) -> tuple[list[Path], list[Path]]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -26,6 +26,9 @@ from sim2real.training.job import Job
 from sim2real.training.policy import Policy
 from sim2real.training.trainer import Trainer
 from sim2real.training.worlds import WorldLog
+
+if TYPE_CHECKING:
+    from sim2real.training.correction import RoundCorrection
 
 Progress = Callable[[int, dict[str, float]], None]
 """Called after every iteration with the steps so far and what was logged."""
@@ -107,13 +110,26 @@ def _trainer(job: Job, env: RobotVectorEnv) -> Trainer:
     # more threads than the simulator's would fight with them for the cores
     torch.set_num_threads(1)
     seed = randomness.integer_seed(job.seed, "learning")
+    correction = _correction(job, env)
     if job.algorithm == "ppo":
         from sim2real.training.ppo import PPOTrainer
 
-        return PPOTrainer(env, job.ppo, seed, job.nthread, worst=job.adaptive.worst)
+        return PPOTrainer(
+            env, job.ppo, seed, job.nthread, worst=job.adaptive.worst, correction=correction
+        )
     from sim2real.training.sac import SACTrainer
 
-    return SACTrainer(env, job.sac, seed)
+    return SACTrainer(env, job.sac, seed, correction=correction)
+
+
+def _correction(job: Job, env: RobotVectorEnv) -> "RoundCorrection | None":
+    if job.gap.method is None:
+        return None
+    from sim2real.training.correction import RoundCorrection
+
+    per_round = job.ppo.rollout_steps if job.algorithm == "ppo" else job.sac.iteration_steps
+    rounds = max(1, job.budget // (per_round * env.num_envs))
+    return RoundCorrection(job.gap, env, rounds=rounds, seed=job.seed)
 
 
 def load_policy(folder: Path) -> Policy:
