@@ -20,7 +20,7 @@ from sim2real.training.ppo import PPOTrainer
 EPISODES = 32
 
 
-def run(  # noqa: PLR0913 - an arm of an experiment
+def run(
     robot: Robot,
     settings: PPOSettings,
     gap: GapSettings,

@@ -1,5 +1,6 @@
 """A gap's correction, round by round of a training."""
 
+from pathlib import Path
 from typing import Any, final
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.gap.build import make_correction
 from sim2real.gap.diagnosis import warnings
+from sim2real.gap.digest import report_digest
 from sim2real.gap.recorder import Recorder
 from sim2real.gap.settings import GapSettings
 from sim2real.gap.target import Act, Steps
@@ -22,6 +24,8 @@ class RoundCorrection:
     """Records what happens in a training's environments, and corrects what is learned from it."""
 
     def __init__(self, settings: GapSettings, env: RobotVectorEnv, *, rounds: int, seed: int):
+        if settings.report is not None:
+            report_digest(Path(settings.report))  # a wrong path is refused before the training
         self._env, self.method = env, settings.method
         self.gap, reader = make_correction(settings, env, rounds=rounds, seed=seed)
         self._recorder = Recorder(env, reader)
@@ -54,6 +58,17 @@ class RoundCorrection:
             before = self._mean.get(name, value)
             self._mean[name] = _LATELY * before + (1.0 - _LATELY) * value
         return {f"gap/{name}": value for name, value in found.items()}
+
+    def report(self) -> dict[str, Any]:
+        """Return what was done about the gap, and what is to be said about it."""
+        settings = self.gap.settings
+        return {
+            "method": settings.method,
+            "target_steps": self.gap.target.steps,
+            "diagnostics": {name: round(value, 6) for name, value in self._mean.items()},
+            "warnings": self.warnings(),
+            "report": None if settings.report is None else report_digest(Path(settings.report)),
+        }
 
     def warnings(self) -> list[str]:
         """Return what is wrong, in words."""

@@ -65,10 +65,10 @@ class PPOTrainer(Trainer):
         with torch.inference_mode():
             if self._worst is None:
                 steps, chosen = self._settings.rollout_steps, {}
-                for _ in range(steps):
-                    self._step()
+                # without the value that is added where an episode runs out of time
+                earned = [self._step()[0] for _ in range(steps)]
                 if self._correction is not None:
-                    chosen = self._correct(self._correction)
+                    chosen = self._correct(self._correction, torch.stack(earned).numpy())
                 self._algorithm.compute_returns(self._env.get_observations())
             else:
                 steps, chosen = self._collect_episodes(self._worst)
@@ -121,12 +121,13 @@ class PPOTrainer(Trainer):
         if self._correction is not None:
             self._correction.load_state_dict(data["correction"])
 
-    def _correct(self, correction: RoundCorrection) -> dict[str, float]:
-        """Correct the rollout for the gap; return what to log."""
+    def _correct(
+        self, correction: RoundCorrection, reward: NDArray[np.float32]
+    ) -> dict[str, float]:
+        """Correct the rollout, which earned `reward` (nstep, n); return what to log."""
         storage: Any = self._algorithm.storage
         steps, good = correction.take()
         shape = good.shape
-        reward = storage.rewards[..., 0].numpy()
         with torch.inference_mode(False):  # its networks learn here
             logged = correction.learn(self._explore, steps, good, reward)
         bonus = torch.from_numpy(correction.gap.bonus(steps).reshape(shape) * good)
