@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from sim2real import config
+from sim2real import config, shipped
 from sim2real.calibration.columns import Columns, Topics
 from sim2real.calibration.plausibility.finding import Kind
 from sim2real.errors import ConfigError, ParameterError
@@ -227,6 +227,19 @@ class Recipe:
         fitted = set(self.fit_files(folder))
         found = _matching(folder, self.logs.held_out, "held_out")
         return [path for path in found if path not in fitted]
+
+
+def find_recipe(name: str) -> Recipe:
+    """Return the recipe of a shipped name or in a folder; raises ConfigError."""
+    folders = {path.parent.name: path.parent
+               for path in shipped.folder("calibration").glob("*/recipe.toml")}  # fmt: skip
+    folder = folders.get(name, Path(name).expanduser())
+    if not (folder / "recipe.toml").is_file():
+        raise ConfigError(
+            f"no recipe {name!r}: give a folder with a recipe.toml, or a shipped recipe"
+            f"{near(name, folders)}"
+        )
+    return Recipe.load(folder)
 
 
 def _check_choice(recipe: Recipe) -> None:

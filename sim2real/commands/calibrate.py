@@ -12,10 +12,10 @@ from rich.table import Table
 from sim2real import shipped
 from sim2real.calibration.calibrate import calibrate
 from sim2real.calibration.logs.bags import is_bag
-from sim2real.calibration.recipe import Recipe
+from sim2real.calibration.recipe import Recipe, find_recipe
 from sim2real.calibration.result import Calibration, publish
 from sim2real.commands.console import Flag, Maybe, console, notes, options, print_json
-from sim2real.errors import ConfigError, known
+from sim2real.errors import ConfigError
 
 _LOGS = tyro.conf.arg(metavar="LOG ...", help_behavior_hint="")
 
@@ -84,19 +84,6 @@ def _write_report(path: Path, result: Calibration) -> None:
         notes.print(f"no report: {error.name} is not installed: pip install sim2real[calibration]")
         return
     write_calibration_report(path, result)
-
-
-def find_recipe(name: str) -> Recipe:
-    """Return the recipe of a shipped name or in a folder; raises ConfigError."""
-    folders = {path.parent.name: path.parent
-               for path in shipped.folder("calibration").glob("*/recipe.toml")}  # fmt: skip
-    folder = folders.get(name, Path(name).expanduser())
-    if not (folder / "recipe.toml").is_file():
-        raise ConfigError(
-            f"no recipe {name!r}: give a folder with a recipe.toml, or a shipped recipe"
-            f"{known(name, folders)}"
-        )
-    return Recipe.load(folder)
 
 
 def _logs(chosen: Calibrate, recipe: Recipe) -> tuple[list[Path], list[Path]]:
