@@ -10,6 +10,7 @@ results/meta_gradient.json.
 
 import argparse
 import importlib.util
+import itertools
 import sys
 import warnings
 from collections.abc import Callable
@@ -173,7 +174,7 @@ def _step(model: nn.Module, loss: Callable[[Data, Data], Tensor]) -> Step:
 def _model() -> nn.Sequential:
     torch.manual_seed(0)
     sizes, layers = [NIN, WIDTH, WIDTH, WIDTH], []
-    for one, other in zip(sizes, sizes[1:], strict=False):
+    for one, other in itertools.pairwise(sizes):
         layers += [nn.Linear(one, other), nn.ReLU()]
     return nn.Sequential(*layers, nn.Linear(WIDTH, NOUT))
 

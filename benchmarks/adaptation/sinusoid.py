@@ -2,8 +2,8 @@
 
     python benchmarks/adaptation/sinusoid.py [--seeds 0 1 2] [--quick]
 
-Amplitudes of 0.1 to 5, phases of 0 to π, an MLP of 2 × 40, training on ten points and one step, tests
-on five points of 600 sinusoids after 1, 5 and 10 steps. Writes results/sinusoid.json.
+Amplitudes of 0.1 to 5, phases of 0 to π, an MLP of 2 × 40, training on ten points and one step,
+tests on five points of 600 sinusoids after 1, 5 and 10 steps. Writes results/sinusoid.json.
 """
 
 import argparse
