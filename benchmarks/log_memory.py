@@ -96,8 +96,8 @@ def main() -> None:
         few, many = pair.values()
         growth = many["anonymous_mb"] / few["anonymous_mb"]
         results[name] = {"growth": growth, "runs": list(pair.values())}
-    settings = {"rows": most, "targets": TARGETS, "quick": arguments.quick, "seed": 0}
-    print("written:", _result.save("log_memory", settings=settings, results=results))
+        settings = {"rows": most, "targets": TARGETS, "quick": arguments.quick, "seed": 0}
+        print("written:", _result.save("log_memory", settings=settings, results=results))
 
 
 def blocks(rows: int):
@@ -185,10 +185,10 @@ def write_recording(folder: Path, rows: int) -> Path:
 
 
 WRITERS = {
-    "csv": (write_csv, 1),
     "npz": (write_npz, 1),
     "hdf5": (write_hdf5, 1),
     "parquet": (write_parquet, 1),
+    "csv": (write_csv, 1),
     "recording": (write_recording, 10),
 }
 """Format → its writer, and by how much its rows are fewer."""
