@@ -70,8 +70,8 @@ class StateReader:
         rows = np.minimum(np.searchsorted(time, wanted - 1e-6), len(time) - 1)
         whole = np.abs(np.diff(time[rows]) * hz - 1.0) < 0.25
         before, after = rows[:-1][whole], rows[1:][whole]
-        measured = log.measured
-        return self.transitions(measured.of(before), log.command[before], measured.of(after))
+        measured, command = log.measured, log.commands_at(log.time[before])
+        return self.transitions(measured.of(before), command, measured.of(after))
 
     def _base(self, measured: Measured) -> list[Array]:
         if measured.orientation is None:

@@ -190,7 +190,8 @@ class LogReplay:
             for part, (begin, length) in enumerate(((start - seconds / 2, seconds / 2),
                                                     (start, seconds))):  # fmt: skip
                 first, last = np.searchsorted(log.seconds, [begin - 1e-9, begin + length - 1e-9])
-                parts[row, part] = log.command[first : max(last, first + 1)].mean(axis=0)
+                acting = log.commands_at(log.time[first : max(last, first + 1)])
+                parts[row, part] = acting.mean(axis=0)
         return parts.reshape(len(parts), -1)
 
 
