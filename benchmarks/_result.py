@@ -48,12 +48,25 @@ def alternate(
     return by_wall, by_cpu
 
 
+_watched: set[int] = set()
+
+
+def watch(pid: int) -> None:
+    """Count the processor time of another process, too."""
+    _watched.add(pid)
+
+
+def unwatch(pid: int) -> None:
+    """Stop counting it: it ends."""
+    _watched.discard(pid)
+
+
 def _cpu_seconds() -> float:
     """Return the processor time of this process and of its children that still run."""
     seconds = time.process_time()
     if hasattr(time, "pthread_getcpuclockid"):  # Linux: a process's clock can be read by its id
-        for child in multiprocessing.active_children():
-            seconds += time.clock_gettime(~child.pid << 3 | 2)
+        for pid in (*_watched, *(child.pid for child in multiprocessing.active_children())):
+            seconds += time.clock_gettime(~pid << 3 | 2)
     return seconds
 
 

@@ -24,11 +24,11 @@ import numpy as np
 import tomli_w
 
 from sim2real import shipped
-from sim2real.commands.train import find_job
 from sim2real.envs.rollout import evaluate
 from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.parameters.ranges import Range
 from sim2real.randomization.adaptive.settings import AdaptiveSettings
+from sim2real.training.job import find_job
 from sim2real.training.run import load_policy, train
 
 MASS = "body.torso.mass"
@@ -67,7 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--conditions", nargs="+", default=list(CONDITIONS), choices=CONDITIONS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--steps", type=int, default=3_000_000)
+    parser.add_argument("--steps", type=int, default=1_000_000)
     parser.add_argument("--quick", action="store_true", help="few steps: a smoke test")
     chosen = parser.parse_args()
     steps = 10_000 if chosen.quick else chosen.steps

@@ -10,10 +10,7 @@ stand frames a second of processor time, which hardly depend on those other thin
 """
 
 import argparse
-import importlib.util
 import os
-import sys
-import types
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -96,11 +93,9 @@ def envpool(name: str) -> Any:
     return env
 
 
-def async_vector_env(name: str, count: int) -> Any:
+def async_vector_env(name: str, count: int, **options: Any) -> Any:
     """Return gymnasium's environments, each in a process."""
-    if "imageio" not in sys.modules and importlib.util.find_spec("imageio") is None:
-        sys.modules["imageio"] = types.ModuleType("imageio")  # for videos, which nobody makes here
-    env = gymnasium.make_vec(name, count, vectorization_mode="async")
+    env = gymnasium.make_vec(name, count, vectorization_mode="async", **options)
     env.reset(seed=SEED)
     return env
 

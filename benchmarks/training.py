@@ -19,11 +19,10 @@ from typing import Any
 
 import _result
 
-from sim2real.commands.train import find_job
 from sim2real.envs.rollout import evaluate
 from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.shipped import find_robot, robot_names
-from sim2real.training.job import Job
+from sim2real.training.job import Job, find_job
 from sim2real.training.run import load_policy, train
 
 WORLDS, WORLD_SEED = 512, 1_000_000

@@ -46,9 +46,11 @@ class ActionMap:
         xp = array_namespace(action, previous)
         if xp.__name__.endswith("numpy"):
             scale, offset, follow, low, high = vars(self).values()
+            action = np.minimum(np.maximum(action, -1.0), 1.0)  # half the time of clip
         else:
             scale, offset, follow, low, high = (xp.asarray(x) for x in vars(self).values())
-        wanted = offset + follow * previous + scale * xp.clip(action, -1.0, 1.0)
+            action = xp.clip(action, -1.0, 1.0)
+        wanted = offset + follow * previous + scale * action
         return xp.minimum(xp.maximum(wanted, low), high)
 
     def action(self, command: NDArray[Any], previous: NDArray[Any]) -> NDArray[Any]:

@@ -32,8 +32,14 @@ def forward_axis(quaternion: Any) -> Any:
     return xp.concat([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)], axis=-1)
 
 
+def cross(a: Any, b: Any) -> Any:
+    """Return a × b for vectors (..., 3), of any array library; several times as fast as numpy's."""
+    xp = array_namespace(a, b)
+    (a1, a2, a3), (b1, b2, b3) = ([v[..., i : i + 1] for i in range(3)] for v in (a, b))
+    return xp.concat([a2 * b3 - a3 * b2, a3 * b1 - a1 * b3, a1 * b2 - a2 * b1], axis=-1)
+
+
 def _turn(scalar: Any, axis: Any, vector: Any) -> Any:
     # v + 2 w (a × v) + 2 a × (a × v), for a unit quaternion (w, a)
-    cross = array_namespace(vector).linalg.cross
     once = 2.0 * cross(axis, vector)
     return vector + scalar * once + cross(axis, once)

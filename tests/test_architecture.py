@@ -25,6 +25,7 @@ LAYERS = (
         "control",
         "trajectory",
         "signals",
+        "spool",
         "rotation",
         "shipped",
         "robot",
@@ -45,7 +46,9 @@ HOMES = {
     "stable_baselines3": {"envs", "training"},
     "torch": {"envs", "training", "export", "gap", "meta", "mpc"},
     "onnx": {"export"},
-    "pyarrow": {"training"},
+    "pyarrow": {"training", "calibration"},
+    "h5py": {"calibration"},
+    "rosbags": {"calibration"},
     "bayes_opt": {"randomization"},
     "matplotlib": {"evaluation", "calibration"},
 }

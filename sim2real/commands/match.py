@@ -11,6 +11,7 @@ from rich.table import Table
 
 from sim2real import config, shipped
 from sim2real.calibration.logs import read_log
+from sim2real.calibration.logs.bags import is_bag
 from sim2real.calibration.match import MatchJob, Target, match
 from sim2real.calibration.recipe import Recipe, find_recipe
 from sim2real.commands.console import Flag, Maybe, console, notes, options, print_json
@@ -71,9 +72,9 @@ def _find_job(target: str) -> MatchJob:
 def _files(given: tuple[Path, ...], recipe: Recipe) -> list[Path]:
     if not given:
         raise ConfigError("no logs to match: name log files, or one folder of them")
-    if len(given) == 1 and given[0].is_dir():
+    if len(given) == 1 and given[0].is_dir() and not is_bag(given[0]):
         return recipe.fit_files(given[0])
-    missing = [str(path) for path in given if not path.is_file()]
+    missing = [str(path) for path in given if not path.exists()]
     if missing:
         raise ConfigError(f"no such log: {', '.join(missing)}")
     return list(given)

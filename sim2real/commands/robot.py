@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from sim2real.sim.simulator import Simulator
 from sim2real.sim.virtual_robot import serve
 
 _ALONE = np.zeros(1, np.int32)
+_FASTEST = 1000.0  # Hz: finer than any controller here, and still in time in Python
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +45,8 @@ class Robot:
     """A posterior.toml: the robot is what that calibration found, instead of drawn."""
     nominal: Flag = False
     """The robot is exactly its model."""
-    rate: float = 1000.0
-    """Turns of the robot's own loop a second [Hz]."""
+    rate: Maybe[float] = None
+    """Turns of the robot's own loop a second [Hz]; by default its physics' rate, up to 1000."""
     address: str = DEFAULT_ADDRESS
     """Where it listens, host:port."""
     seconds: Maybe[float] = None
@@ -57,7 +59,8 @@ def main(arguments: Sequence[str]) -> None:
     """Run the verb."""
     chosen = options(Robot, arguments)
     robot = shipped.find_robot(chosen.name)
-    simulator = _simulator(dataclasses.replace(robot, control_hz=chosen.rate), chosen.engine)
+    rate = chosen.rate or _own_rate(robot)
+    simulator = _simulator(dataclasses.replace(robot, control_hz=rate), chosen.engine)
     planted = _plant(simulator, chosen)
     with UdpRobot(robot, chosen.address) as side:
         _write_truth(chosen, planted, side.latency)
@@ -80,6 +83,12 @@ def _write_truth(chosen: Robot, planted: dict[str, float], latency: float) -> No
         "parameters": true,
     }
     config.write_atomically(chosen.truth, json.dumps(facts, indent=2).encode())
+
+
+def _own_rate(robot: RobotDescription) -> float:
+    """Return the physics rate, or the largest whole part of it that is at most 1 kHz."""
+    physics = 1.0 / compile_model(robot).opt.timestep
+    return physics / math.ceil(physics / _FASTEST - 1e-9)
 
 
 def _simulator(robot: RobotDescription, engine: str) -> Simulator:

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import tyro
 
-from sim2real import config, shipped
 from sim2real.commands.console import (
     Flag,
     Maybe,
@@ -20,7 +19,7 @@ from sim2real.commands.console import (
     progress_bar,
 )
 from sim2real.errors import ConfigError
-from sim2real.training.job import Job
+from sim2real.training.job import Job, find_job
 
 _HELP = {"-h", "--help"}
 
@@ -97,20 +96,6 @@ def _search(chosen: Train, folder: Path) -> None:
     if result.best is None:
         return None
     return console.print(f"best policy: return {max(result.returns):.1f} in {result.best}")
-
-
-def find_job(target: str) -> Job:
-    """Return the job of a TOML file, a run's folder, or a robot (its launch file, or defaults)."""
-    path = Path(target).expanduser()
-    if path.suffix == ".toml":
-        return config.load(Job, path)
-    if (path / "job.toml").is_file():
-        return config.load(Job, path / "job.toml")
-    launch = shipped.folder("launch") / f"{target}.toml"
-    if launch.is_file():
-        return config.load(Job, launch)
-    shipped.find_robot(target)  # a wrong name is refused here, with the near ones
-    return Job(robot=target)
 
 
 def _options(arguments: Sequence[str]) -> Train:

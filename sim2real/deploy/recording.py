@@ -1,15 +1,15 @@
 """Reads what `Recorder` wrote, also if its writer was killed."""
 
 import json
-import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 
 from sim2real.deploy.loop import State
 from sim2real.errors import LogError
+from sim2real.spool import BLOCK, Spool
 from sim2real.trajectory import Trajectory
 
 
@@ -22,58 +22,106 @@ def read_recording(path: Path) -> tuple[Trajectory, dict[str, Any]]:
     Raises:
         LogError: no such file, no recording of this package, or no two steps of a run in it.
     """
-    metadata: dict[str, Any] = {}
-    measured: dict[int, dict[str, Any]] = {}
-    commands: dict[int, list[float]] = {}
+    steps: _Steps | None = None
+    try:
+        for kind, content in _records(path):
+            if kind == "metadata":
+                steps = _Steps(path, content)
+            elif steps is not None:
+                steps.add(kind, content)
+        log = steps.trajectory() if steps is not None else None
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        raise LogError(f"{path}: a damaged recording: {error!r}") from None
+    if steps is None or log is None:
+        raise LogError(f"{path}: an MCAP file, but no recording of sim2real")
+    return log, steps.metadata
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """Return what the recorder noted of the run; raises LogError."""
     for kind, content in _records(path):
         if kind == "metadata":
-            metadata = content
-        elif kind == "measurement":
-            measured[content["stamp"]] = content
-        elif kind == "command" and content["state"] == State.RUNNING and content["command"]:
-            commands[content["stamp"]] = content["command"]
-    if not metadata:
-        raise LogError(f"{path}: an MCAP file, but no recording of sim2real")
-    stamps = [stamp for stamp in commands if stamp in measured]
-    joints, driven = tuple(metadata["joints"]), tuple(metadata["driven"])
-    sizes = {name: len(joints) for name in ("position", "velocity")} | {
-        name: signal["size"] for name, signal in metadata.get("signals", {}).items()
-    }
-    trajectory = Trajectory(
-        joints=joints,
-        driven=driven,
-        time=np.array(stamps, np.int64),
-        **{n: _rows([measured[stamp][n] for stamp in stamps], size) for n, size in sizes.items()},
-        command=_rows([commands[stamp] for stamp in stamps], len(driven)),
-        source=str(path),
-    )
-    return trajectory, metadata
+            return content
+    raise LogError(f"{path}: an MCAP file, but no recording of sim2real")
 
 
-def _rows(rows: list[list[float]], width: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return np.array(rows, np.float64).reshape(len(rows), width)
+@final
+class _Steps:
+    """Measurements, each with the command that acted on it."""
+
+    def __init__(self, path: Path, metadata: dict[str, Any]):
+        self.path, self.metadata = path, metadata
+        self._joints, self._driven = tuple(metadata["joints"]), tuple(metadata["driven"])
+        sizes = {name: len(self._joints) for name in ("position", "velocity")} | {
+            name: signal["size"] for name, signal in metadata.get("signals", {}).items()
+        }
+        self._spools = {name: Spool(size) for name, size in sizes.items()}
+        self._spools["command"] = Spool(len(self._driven))
+        self._time = Spool(dtype=np.int64)
+        self._rows: list[dict[str, Any]] = []
+        self._measured: dict[str, Any] = {}
+        self._command: list[float] | None = None
+
+    def add(self, kind: str, content: dict[str, Any]) -> None:
+        """Take one message in."""
+        if kind == "measurement":
+            if content["stamp"] != self._measured.get("stamp"):
+                self._close()
+            self._measured = content
+        elif (
+            kind == "command"
+            and content["state"] == State.RUNNING
+            and content["command"]
+            and content["stamp"] == self._measured.get("stamp")
+        ):
+            self._command = content["command"]
+
+    def trajectory(self) -> Trajectory:
+        """Return what was gathered."""
+        self._close()
+        self._flush()
+        return Trajectory(
+            joints=self._joints,
+            driven=self._driven,
+            time=self._time.array(),
+            **{name: spool.array() for name, spool in self._spools.items()},
+            source=str(self.path),
+            facts=self.metadata,
+        )
+
+    def _close(self) -> None:
+        if self._command is not None:
+            self._rows.append(self._measured | {"command": self._command})
+            self._command = None
+            if len(self._rows) >= BLOCK // 8:
+                self._flush()
+
+    def _flush(self) -> None:
+        rows, self._rows = self._rows, []
+        if rows:
+            self._time.append(np.array([row["stamp"] for row in rows], np.int64))
+            for name, spool in self._spools.items():
+                spool.append(np.array([row[name] for row in rows], np.float64))
 
 
 def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the metadata and the messages, until the file or what is whole of it ends."""
-    from mcap.exceptions import InvalidMagic, McapError
     from mcap.records import Channel, Message, Metadata
-    from mcap.stream_reader import StreamReader
+
+    from sim2real.deploy.mcap_records import whole_records
 
     topics: dict[int, str] = {}
-    try:
-        with path.open("rb") as file:
-            for record in StreamReader(file, validate_crcs=True).records:
-                if isinstance(record, Channel):
-                    topics[record.id] = record.topic
-                elif isinstance(record, Metadata) and record.name == "sim2real":
-                    yield "metadata", {k: json.loads(v) for k, v in record.metadata.items()}
-                elif isinstance(record, Message):
-                    yield topics[record.channel_id], json.loads(record.data)
-    except OSError as error:
-        raise LogError(f"{path}: cannot be read: {error.strerror}") from None
-    except InvalidMagic:
-        if not topics:
-            raise LogError(f"{path}: not an MCAP file") from None
-    except (McapError, ValueError, KeyError, struct.error):
-        return  # the writer was stopped in the middle of a chunk: what came before is whole
+    for record in whole_records(path):
+        try:
+            if isinstance(record, Channel):
+                topics[record.id] = record.topic
+                continue
+            if isinstance(record, Metadata) and record.name == "sim2real":
+                found = "metadata", {k: json.loads(v) for k, v in record.metadata.items()}
+            elif isinstance(record, Message):
+                found = topics[record.channel_id], json.loads(record.data)
+            else:
+                continue
+        except (ValueError, KeyError):
+            return  # damage that the checksums did not see
+        yield found

@@ -300,7 +300,7 @@ class RobotVectorEnv(VectorEnv):
         self.command[...] = self._action_map.command(action, last_command)
         self.sim.step(self.command)
         self.steps += 1
-        tip, rotation = self.sim.tip if self.robot.tip is not None else (None, None)
+        tip, rotation = self.sim.tip if self.task.needs_tip else (None, None)
         return State(
             position=self.sim.position,
             velocity=self.sim.velocity,

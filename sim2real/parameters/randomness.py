@@ -26,14 +26,16 @@ def uniform(seed: int, term: str, *counters: ArrayLike, size: int) -> NDArray[np
 def normal(seed: int, term: str, *counters: ArrayLike, size: int) -> NDArray[np.float64]:
     """Return `size` standard normal numbers for each row of `counters`: (n, size).
 
-    Box-Muller on the two halves of each word: 32 bits each, so no value lies beyond 6.7.
+    Box-Muller on the two halves of each word: 32 bits each, so no value lies beyond 6.7. In single
+    precision, which takes a fraction of the time and rounds far below what noise could tell.
     """
-    bits = _bits(seed, term, counters, (size + 1) // 2)
-    radius = np.sqrt(-2.0 * np.log(((bits >> np.uint64(32)) + 0.5) * 2.0**-32))
-    angle = (bits & np.uint64(0xFFFFFFFF)) * (2.0 * np.pi * 2.0**-32)
-    out = np.empty((bits.shape[0], 2 * bits.shape[1]))
-    np.multiply(radius, np.cos(angle), out=out[:, : bits.shape[1]])
-    np.multiply(radius, np.sin(angle), out=out[:, bits.shape[1] :])
+    words = _bits(seed, term, counters, (size + 1) // 2)
+    high = (words >> np.uint64(32)).astype(np.float32)
+    angle = words.astype(np.uint32).astype(np.float32) * np.float32(2.0 * np.pi * 2.0**-32)
+    radius = np.sqrt(np.float32(-2.0) * np.log((high + np.float32(0.5)) * np.float32(2.0**-32)))
+    out = np.empty((len(words), 2 * words.shape[1]))
+    np.multiply(radius, np.cos(angle), out=out[:, : words.shape[1]])
+    np.multiply(radius, np.sin(angle), out=out[:, words.shape[1] :])
     return out[:, :size]
 
 

@@ -34,8 +34,8 @@ class Signal:
 
     def __init__(self, name: str, nsim: int, size: int, *, orientation: bool = False):
         self.name, self._is_orientation = name, orientation
-        size = 3 if orientation else size
-        self._size = size
+        self.size = size = 3 if orientation else size
+        """How many of its numbers can be wrong."""
         self.parameters = Table(nsim, size, NOMINAL)
         self.memory: dict[str, Array] = {}
         """`past` (nsim, depth, size), newest first; `walk`, `held`."""
@@ -48,7 +48,7 @@ class Signal:
             self.memory["past"] = past = delay_line.deepened(past, depth)
             past[rows] = truth[rows, None]
         if self.parameters.uses("walk"):
-            self.memory.setdefault("walk", np.zeros((len(truth), self._size)))[rows] = 0.0
+            self.memory.setdefault("walk", np.zeros((len(truth), self.size)))[rows] = 0.0
         if self.parameters.uses("dropout", "freeze_time"):
             self.memory.setdefault("held", truth.copy())[rows] = truth[rows]
 
@@ -57,16 +57,18 @@ class Signal:
         if "past" in self.memory:
             delay_line.push(self.memory["past"], truth)
         if "walk" in self.memory:
-            z = clock.normal(f"{self.name} walk", self._size)
+            z = clock.normal(f"{self.name} walk", self.size)
             self.memory["walk"] += self.parameters.value("walk") * z / math.sqrt(clock.rate)
 
-    def measure(self, truth: Array, rows: Any, clock: Clock) -> Array:
-        """Return what is measured in `rows` now: (n, size), for their `truth` (n, size)."""
+    def measure(self, truth: Array, rows: Any, clock: Clock, z: Array) -> Array:
+        """Return what is measured in `rows` now: (n, size), for their `truth` (n, size).
+
+        `z` (n, size) are the standard normal numbers of its noise; nothing where it has none.
+        """
         if not self.parameters.uses():
             return truth
-        value = self._quantized(
-            self._disturbed(self._delayed(truth, rows, clock), rows, clock), rows
-        )
+        value = self._delayed(truth, rows, clock)
+        value = self._quantized(self._disturbed(value, rows, clock, z), rows)
         if "held" not in self.memory:
             return value
         held = self.memory["held"]
@@ -82,12 +84,12 @@ class Signal:
             return truth
         delay, jitter = self.parameters.value("delay")[rows], self.parameters.get("delay_jitter")
         if jitter is not None:
-            delay = delay + jitter[rows] * clock.uniform(f"{self.name} delay", self._size, rows)
+            delay = delay + jitter[rows] * clock.uniform(f"{self.name} delay", self.size, rows)
         lag = self._for_each_number(delay * clock.rate, truth.shape)
         value = delay_line.read(self.memory["past"][rows], lag)
         return imu.normalized(value) if self._is_orientation else value
 
-    def _disturbed(self, value: Array, rows: Any, clock: Clock) -> Array:
+    def _disturbed(self, value: Array, rows: Any, clock: Clock, z: Array) -> Array:
         get = self.parameters.get
         errors: list[Array] = []
         if (bias := get("bias")) is not None:
@@ -97,7 +99,7 @@ class Signal:
         if "walk" in self.memory:
             errors.append(self.memory["walk"][rows])
         if (noise := get("noise")) is not None:
-            errors.append(noise[rows] * clock.normal(f"{self.name} noise", self._size, rows))
+            errors.append(noise[rows] * z)
         if not errors:
             return value
         error = sum(errors[1:], errors[0])
@@ -113,7 +115,7 @@ class Signal:
         """Return whose new sample does not come: (n, size); the first one always does."""
         stale = clock.time[rows, None] >= self.parameters.value("freeze_time")[rows]
         if (dropout := self.parameters.get("dropout")) is not None:
-            stale |= clock.uniform(f"{self.name} dropout", self._size, rows) < dropout[rows]
+            stale |= clock.uniform(f"{self.name} dropout", self.size, rows) < dropout[rows]
         stale &= clock.step[rows, None] > 0
         return self._for_each_number(stale, self.memory["held"][rows].shape)
 
@@ -149,6 +151,10 @@ class Sensors:
         """`tilt`: roll, pitch, yaw of the IMU on the base [rad]."""
         self._seen_as = dict.fromkeys(vectors, imu.as_seen)
         self._seen_as |= dict.fromkeys(orientations, imu.orientation_as_seen)
+        ends = np.cumsum([signal.size for signal in self.signals.values()]).tolist()
+        starts = [0, *ends[:-1]]
+        self._noise_of = dict(zip(self.signals, map(slice, starts, ends), strict=True))
+        self._nnoise = ends[-1]
 
     def __getitem__(self, name: str) -> Signal:
         return self.signals[name]
@@ -172,10 +178,22 @@ class Sensors:
 
         Asking twice changes nothing. What is perfect comes back as a view of the truth.
         """
+        z = self._noise(clock, rows)
         return {
-            name: signal.measure(self._seen(name, truth[name][rows], rows), rows, clock)
+            name: signal.measure(
+                self._seen(name, truth[name][rows], rows), rows, clock, z[:, self._noise_of[name]]
+            )
             for name, signal in self.signals.items()
         }
+
+    def _noise(self, clock: Clock, rows: Any) -> Array:
+        """Return standard normal numbers for all signals, (n, numbers); (0, 0) if none is noisy.
+
+        One draw for all: what a draw costs hardly depends on how many numbers it gives.
+        """
+        if not any(signal.parameters.uses("noise") for signal in self.signals.values()):
+            return np.zeros((0, 0))
+        return clock.normal("noise", self._nnoise, rows)
 
     def _seen(self, name: str, value: Array, rows: Any) -> Array:
         tilt = self.mounting.get("tilt")

@@ -43,6 +43,7 @@ class Reach(Task):
     goals that they can reach.
     """
 
+    needs_tip = True
     ngoal = 9
 
     def __init__(self, options: ReachOptions, robot: Robot, kinematics: Kinematics):

@@ -40,6 +40,7 @@ class ReachPoint(Task):
     mode; `reach` also asks for an orientation, and needs servos.
     """
 
+    needs_tip = True
     ngoal = 3
 
     def __init__(self, options: ReachPointOptions, robot: Robot, kinematics: Kinematics):

@@ -39,7 +39,7 @@ class State:
     base: BaseState | None = None
     """For robots with a floating base."""
     tip_position: Array | None = None
-    """(n, 3), for robots with a tip."""
+    """(n, 3), in simulation, for tasks that need it."""
     tip_rotation: Array | None = None
     """(n, 3, 3)."""
 
@@ -62,6 +62,8 @@ class Task(ABC):
     options: TaskOptions
     nobs: int
     """Size of an observation."""
+    needs_tip: ClassVar[bool] = False
+    """Whether a `State` of the simulation tells where the tip is."""
     ngoal: ClassVar[int] = 0
     """Size of the goal; 0 for tasks without one."""
     ngoal_uniforms: int = 0

@@ -13,7 +13,7 @@ from sim2real import config
 from sim2real.control import ActionMap, Servos
 from sim2real.errors import ConfigError
 from sim2real.robot import Robot
-from sim2real.rotation import projected_gravity, rotate, rotate_back
+from sim2real.rotation import cross, projected_gravity, rotate, rotate_back
 from sim2real.signals import Measured
 from sim2real.sim.base import BaseState
 from sim2real.sim.kinematics import Kinematics
@@ -216,7 +216,7 @@ class TrackVelocity(Task):
         Both (n, nfoot, 3), in the base's frame.
         """
         foot, moved = self._kinematics.feet_motion(position, velocity)
-        return foot, np.add(moved, np.cross(turning[:, None], foot))
+        return foot, moved + cross(turning[:, None], foot)
 
 
 def _heights(foot: Array, orientation: Array) -> Array:

@@ -1,8 +1,10 @@
 """A training job: what a launch file says."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
+from sim2real import config, shipped
 from sim2real.errors import ConfigError
 from sim2real.gap.settings import GapSettings
 from sim2real.randomization.adaptive.settings import AdaptiveSettings
@@ -138,3 +140,17 @@ class Job:
     def budget(self) -> int:
         """Control steps in all environments together."""
         return self.settings.steps if self.steps is None else self.steps
+
+
+def find_job(target: str) -> Job:
+    """Return the job of a TOML file, a run's folder, or a robot (its launch file, or defaults)."""
+    path = Path(target).expanduser()
+    if path.suffix == ".toml":
+        return config.load(Job, path)
+    if (path / "job.toml").is_file():
+        return config.load(Job, path / "job.toml")
+    launch = shipped.folder("launch") / f"{target}.toml"
+    if launch.is_file():
+        return config.load(Job, launch)
+    shipped.find_robot(target)  # a wrong name is refused here, with the near ones
+    return Job(robot=target)

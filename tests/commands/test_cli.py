@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sim2real.cli import VERBS
-from sim2real.commands.train import find_job
+from sim2real.training.job import find_job
 
 ROBOT = """
 model = "arm.xml"

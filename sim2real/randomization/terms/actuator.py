@@ -52,7 +52,7 @@ class LawWriter(Writer):
     def write(self, sim: Simulator, ids: Ids, values: Array) -> None:  # noqa: D102
         numbers = np.repeat(self._neutral[None], len(ids), axis=0)
         numbers[:, self._rows, self._slots] = values
-        gain, kp, kd, strength, frequency = np.moveaxis(numbers, -1, 0)
+        gain, kp, kd, strength, frequency = numbers.transpose(2, 0, 1)
         kp, kd = strength * frequency**2 * kp, strength * frequency * kd
         self._put(sim, ids, "actuator_gainprm", self._motors, 0, strength * gain)
         self._put(sim, ids, "actuator_gainprm", self._servos, 0, kp)
@@ -216,9 +216,8 @@ class DelayJitter(EffectTerm):
     def table(self, effects: Effects) -> Table:  # noqa: D102
         return effects.commands.parameters
 
-    def write(self, sim: Simulator, ids: Ids, values: Array) -> None:  # noqa: D102
+    def check(self, values: Array) -> None:  # noqa: D102
         _refuse_longer(self, values, self.longest)
-        self.table(sim.effects).expand(self.parameter)[ids, self._column] = values
 
 
 def _longest_delay(model: mujoco.MjModel, actuator: int) -> float:

@@ -1,0 +1,1 @@
+"""Whether a log can be what the recipe says: units, signs, order of joints, clocks, the robot."""
