@@ -66,7 +66,7 @@ class StateReader:
                 f"{log.source}: {log.rate:.0f} rows a second are fewer than the {hz:g} control"
                 " steps of the robot: record at its control rate"
             )
-        wanted = np.arange(0.0, time[-1], 1.0 / hz)
+        wanted = np.arange(0.0, time[-1] + 0.5 / hz, 1.0 / hz)
         rows = np.minimum(np.searchsorted(time, wanted - 1e-6), len(time) - 1)
         whole = np.abs(np.diff(time[rows]) * hz - 1.0) < 0.25
         before, after = rows[:-1][whole], rows[1:][whole]
