@@ -14,7 +14,7 @@ the interpreter PYTHON (`pip install mjbatch==0.1.4`), without delays, which its
 import argparse
 import dataclasses
 import subprocess
-import sys
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -53,7 +53,7 @@ def main() -> None:
     results = {}
     for name in ROBOTS:
         rates = compare(name, chosen.mjbatch, steps, repetitions)
-        results[name] = summarize(*rates)
+        results[name] = summarize(*rates) | {"reset_in_physics_steps": reset_cost(name)}
         show(name, results[name])
     settings = {
         "num_envs": NUM_ENVS, "threads": THREADS, "seed": SEED, "steps_a_stretch": steps,
@@ -94,6 +94,34 @@ def compare(
     finally:
         for env in envs.values():
             env.close()
+
+
+def reset_cost(name: str) -> dict[str, dict[int, float]]:
+    """Return what a new world costs, in physics steps of a simulation, by how many start at once.
+
+    In processor time: the draw, what is written, what follows from it, and the start; and MuJoCo's
+    `set_const` alone, which computes what follows.
+    """
+    env = ours(_plan.with_all_kinds(find_robot(name)))
+    reset: dict[str, dict[int, float]] = {"reset": {}, "set_const": {}}
+    step = _seconds(lambda: env.sim.fields.step(nstep=10)) / (10 * NUM_ENVS)
+    for count in (1, 8, 64, 256):
+        ids = np.arange(count, dtype=np.int32)
+        whole = _seconds(lambda ids=ids: env._start(ids))
+        derived = _seconds(lambda ids=ids: env.sim.fields.set_const(ids))
+        reset["reset"][count] = whole / (count * step)
+        reset["set_const"][count] = derived / (count * step)
+    return reset
+
+
+def _seconds(call: Callable[[], object], repetitions: int = 15) -> float:
+    """Return the least processor time of a call [s]."""
+    taken = []
+    for _ in range(repetitions):
+        start = time.process_time()
+        call()
+        taken.append(time.process_time() - start)
+    return min(taken)
 
 
 def ours(robot: Robot, num_envs: int = NUM_ENVS) -> RobotVectorEnv:
@@ -235,7 +263,9 @@ def show(name: str, result: dict[str, Any]) -> None:
     for other, value in wall["ours_over"].items():
         target = TARGETS[other]
         print(f"  ours / {other:17} {value:8.3f} {cpu['ours_over'][other]:8.3f}  ({target:g})")
-    sys.stdout.flush()
+    for what, costs in result["reset_in_physics_steps"].items():
+        cost = ", ".join(f"{steps:.1f} of {n}" for n, steps in costs.items())
+        print(f"  {what} in physics steps, at once: {cost}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """Export of a training run."""
 
+import json
 import platform
 from pathlib import Path
+from typing import Any
 
 import onnxruntime
 import torch
@@ -9,13 +11,14 @@ import torch
 from sim2real import __version__, config
 from sim2real.errors import ConfigError
 from sim2real.export.onnx_file import export
+from sim2real.gap.digest import digest
 from sim2real.parameters.posterior import Posterior
 from sim2real.sim.kinematics import Kinematics
 from sim2real.sim.model import compile_model
 from sim2real.tasks import make_task
 from sim2real.training.adaptation import ADAPTED
 from sim2real.training.job import Job
-from sim2real.training.run import load_policy, robot_of
+from sim2real.training.run import GAP, load_policy, robot_of
 
 
 def export_run(folder: Path, path: Path) -> float:
@@ -41,5 +44,9 @@ def export_run(folder: Path, path: Path) -> float:
         "onnxruntime": onnxruntime.__version__,
         "python": platform.python_version(),
     }
-    origin = {"job": config.to_dict(job), "versions": versions}
+    origin: dict[str, Any] = {"job": config.to_dict(job), "versions": versions}
+    if (folder / GAP).is_file():
+        text = (folder / GAP).read_text()
+        report = json.loads(text)
+        origin["gap"] = {"training": digest(text), "report": report["report"]}
     return export(load_policy(folder), robot, task, path, trained_on=trained_on, origin=origin)

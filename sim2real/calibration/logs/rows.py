@@ -78,7 +78,9 @@ def place(signal: Signal, table: Table, width: int) -> int | None:
             f"{table.path}: {signal.column!r} holds {width} numbers a row, and a signal is one of"
             f" them: choose it with index = 0 to {width - 1}"
         )
-    if width <= 1 and index not in (None, 0):
+    if not width:
+        raise LogError(f"{table.path}: {signal.column!r} holds no numbers")
+    if width == 1 and index not in (None, 0):
         raise LogError(
             f"{table.path}: {signal.column!r} holds one number a row: no index = {index}"
         )
@@ -99,12 +101,13 @@ def _raw(block: Block, signal: Signal, table: Table) -> NDArray[Any]:
 
 def slope(time: Stamps, position: Array) -> Array:
     """Return the velocities (t, n) of positions (t, n): second-order differences, uneven stamps."""
-    if len(time) < 2 or (np.diff(time) <= 0).any():
-        return np.zeros(position.shape)  # Trajectory refuses such stamps, with the row
     velocity = Spool(position.shape[1])
     for part in blocks(len(time)):
         first, end = max(part.start - 1, 0), min(part.stop + 1, len(time))
         seconds = (time[first:end] - time[first]) * 1e-9
+        if len(seconds) < 2 or (np.diff(seconds) <= 0).any():
+            velocity.append(np.zeros_like(position[part]))  # Trajectory refuses it, with the row
+            continue
         gradient = np.gradient(position[first:end], seconds, axis=0)
         velocity.append(gradient[part.start - first : part.stop - first])
     return velocity.array()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim2real.calibration.survey import runs
+from sim2real.spool import blocks
 from sim2real.trajectory import Array, Trajectory
 
 _SECONDS = 10.0
@@ -47,7 +48,9 @@ def pieces(log: Trajectory) -> list[Samples]:
 
 
 def _spans(log: Trajectory) -> Iterator[tuple[int, int]]:
-    whole = np.append(np.diff(log.time) <= _GAP * 1e9 / log.rate, False)
+    whole, longest = np.zeros(len(log.time), bool), _GAP * 1e9 / log.rate
+    for part in blocks(len(log.time) - 1):
+        whole[part] = np.diff(log.time[part.start : part.stop + 1]) <= longest
     if log.enabled is not None:
         whole &= log.enabled
     for first, end in runs(whole):
