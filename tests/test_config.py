@@ -42,6 +42,7 @@ def test_whole_numbers_are_numbers_too():
     [
         ({"name": "x", "cuont": 1}, "did you mean 'count'"),
         ({}, "'name' is missing"),
+        ({"name": "x", "inner": {"rate": float("nan")}}, "inner: rate: nan is not a number"),
         ({"name": 1}, "1 is not a string"),
         ({"name": "x", "count": 1.5}, "1.5 is not a whole number"),
         ({"name": "x", "count": True}, "True is not a whole number"),
