@@ -10,7 +10,8 @@ from sim2real import shipped
 from sim2real.deploy.spec import METADATA_KEY, ControllerSpec, robot_hash
 from sim2real.errors import ControllerError
 from sim2real.export import onnx_file
-from sim2real.export.onnx_file import TOLERANCE, export
+from sim2real.export.onnx_file import export
+from sim2real.export.tape import TOLERANCE
 from sim2real.signals import Measured
 from sim2real.sim.kinematics import Kinematics
 from sim2real.sim.model import compile_model
@@ -48,7 +49,7 @@ def test_the_file_says_which_robot_it_is_for(tmp_path):
     assert spec.robot_hash == robot_hash(robot)
     assert spec.control_hz == 50
     assert len(spec.goal) == task.ngoal == 9
-    assert len(spec.golden.command) == 32
+    assert len(spec.golden.command) == 64
 
 
 def test_the_graph_computes_the_training_observation_and_action_map(tmp_path):
