@@ -112,8 +112,8 @@ def test_a_graph_that_deviates_from_torch_is_not_written(tmp_path, monkeypatch):
 
 
 def _wrong_graph(right):
-    def to_onnx(graph):
-        model = right(graph)
+    def to_onnx(graph, opset):
+        model = right(graph, opset)
         for tensor in model.graph.initializer:
             values = onnx.numpy_helper.to_array(tensor)
             if values.ndim == 2:
