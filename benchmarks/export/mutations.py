@@ -21,6 +21,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from sim2real.deploy import seal
+from sim2real.deploy.controller import open_session
 from sim2real.deploy.seal import UNSEALED
 from sim2real.deploy.spec import METADATA_KEY, ControllerSpec, facts_hash
 
@@ -204,22 +205,20 @@ def wrong_action_scale(case: Case) -> bytes | None:
 
 
 def missing_clip(case: Case) -> bytes | None:
-    """Actions are not clipped to [-1, 1]."""
+    """Actions are not clipped to [-1, 1], nor torques to what that gives."""
     model = case.graph()
-    if _ends_in(model, "Tanh"):  # it never clips
-        return None
-    last = [node for node in model.graph.node if node.op_type == "Clip"][-1:]
-    return None if not last else _bypassed(case, model, last)
+    clips = [node for node in model.graph.node if node.op_type == "Clip"][-1:]
+    modes = {case.spec["facts"]["joints"][name]["mode"] for name in case.spec["driven"]}
+    if modes == {"torque"}:  # where the limit stands for the clip
+        clips += [node for node in model.graph.node if node.op_type in ("Min", "Max")][-2:]
+    return _if_it_bites(case, _bypassed(case, model, clips)) if clips else None
 
 
 def missing_limits(case: Case) -> bytes | None:
     """Commands are not kept within the joints' limits."""
-    joints = case.spec["facts"]["joints"].values()
-    if not any(joint.get("action") == "increment" for joint in joints):
-        return None  # absolute actions from -1 to 1 stay within the limits of most robots anyway
     model = case.graph()
     limits = [node for node in model.graph.node if node.op_type in ("Min", "Max")][-2:]
-    return None if len(limits) < 2 else _bypassed(case, model, limits)
+    return _if_it_bites(case, _bypassed(case, model, limits)) if limits else None
 
 
 # --- the policy is another one ------------------------------------------------------------------
@@ -263,16 +262,26 @@ def dropout(case: Case) -> bytes | None:
     node = _first(model, ("Elu", "Relu", "Tanh"))
     if node is None:
         return None
+    # written out, as ATen's decomposition is: onnxruntime leaves an operator Dropout out
     result = node.output[0]
-    node.output[0] = "kept"
+    node.output[0] = "all"
+    kept = np.array(1 / 0.9, np.float64)
     model.graph.initializer.extend(
         [
             numpy_helper.from_array(np.array(0.1, np.float32), "ratio"),
-            numpy_helper.from_array(np.array(True), "training"),
+            numpy_helper.from_array(kept, "rescale"),
         ]
     )
-    drop = helper.make_node("Dropout", ["kept", "ratio", "training"], [result])
-    model.graph.node.insert(list(model.graph.node).index(node) + 1, drop)
+    nodes = [
+        helper.make_node("RandomUniformLike", ["all"], ["chance"], dtype=TensorProto.FLOAT),
+        helper.make_node("Greater", ["chance", "ratio"], ["stays"]),
+        helper.make_node("Cast", ["stays"], ["mask"], to=TensorProto.DOUBLE),
+        helper.make_node("Mul", ["all", "mask"], ["dropped"]),
+        helper.make_node("Mul", ["dropped", "rescale"], [result]),
+    ]
+    at = list(model.graph.node).index(node) + 1
+    for offset, each in enumerate(nodes):
+        model.graph.node.insert(at + offset, each)
     return resealed(model, case.spec)
 
 
@@ -611,6 +620,27 @@ def _bypassed(case: Case, model: onnx.ModelProto, nodes: list[Any]) -> bytes:
         node.op_type = "Identity"
         del node.input[1:]
     return resealed(model, case.spec)
+
+
+def _if_it_bites(case: Case, bad: bytes) -> bytes | None:
+    """Return the bad file, None if it does what the good one does, whatever comes in.
+
+    An action that is bounded by what the policy is made of needs no clip: there is no bug then.
+    """
+    one, other = (open_session(Path("case"), content) for content in (case.content, bad))
+    feed: dict[str, Any] = {}
+    names = [node.name for node in one.get_outputs()]
+    for step in range(300):
+        for node in one.get_inputs():
+            if not node.name.startswith("state.") or step % 30 == 0:
+                values = case.rng.normal(size=node.shape) * 10.0 ** case.rng.uniform(-1, 2)
+                feed[node.name] = values.astype(np.float32)
+        right, wrong = (session.run(names, feed) for session in (one, other))
+        if any(np.abs(a - b).max() > 1e-4 for a, b in zip(right, wrong, strict=True)):
+            return bad
+        states = zip(names[1:], right[1:], strict=True)
+        feed |= {name.removeprefix("next."): value for name, value in states}
+    return None
 
 
 def _first(model: onnx.ModelProto, kinds: tuple[str, ...]) -> Any:
