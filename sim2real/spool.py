@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 BLOCK = 65_536
 """Rows that are worked on at a time."""
 
-MEMORY = 32 * 2**20
+MEMORY = 8 * 2**20
 """Bytes that one spool holds in memory before it turns to a file."""
 
 

@@ -34,7 +34,7 @@ class System:
     def __init__(self, seed: int):
         rng = np.random.default_rng((seed, 0))
         self.A = np.linalg.qr(rng.normal(size=(6, 6)))[0] * 0.9
-        self.B = 0.3 * rng.normal(size=(6, 2))
+        self.B = 0.15 * rng.normal(size=(6, 2))
         self.dead = self.B * [0.0, 1.0]
 
     def sample(self, n: int, seed: int, *, target: bool) -> Transitions:
@@ -99,7 +99,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="few steps: a smoke test")
     quick = parser.parse_args().quick
-    steps, seeds = (200, range(1)) if quick else (4000, range(5))
+    steps, seeds = (200, range(1)) if quick else (2000, range(5))
     results: dict[str, Any] = {}
     for name, settings in RECIPES.items():
         rows = [compare(s, n, settings, steps) for n in (1_000, 10_000) for s in seeds]

@@ -1,7 +1,6 @@
 """Logs in, posterior out: the calibration as one call."""
 
 import hashlib
-import json
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -16,78 +15,34 @@ import scipy
 import sim2real
 from sim2real import config
 from sim2real.calibration import identifiability, uncertainty
+from sim2real.calibration.assignment import with_runs_of
+from sim2real.calibration.bands import (
+    Coverage,
+    Shown,
+    Uncertain,
+    coverage,
+    draws,
+    inadequacy,
+    shown,
+)
+from sim2real.calibration.choose import choose
 from sim2real.calibration.coordinates import Coordinates
-from sim2real.calibration.fit import Fit, fit
+from sim2real.calibration.disturbances import Disturbance, find_disturbances
+from sim2real.calibration.fit import Fit
+from sim2real.calibration.latency import lags
 from sim2real.calibration.logs import read_log
+from sim2real.calibration.problem import Problem
 from sim2real.calibration.recipe import Recipe
 from sim2real.calibration.residual import Residual
-from sim2real.calibration.rollouts import Rollouts, calibration_model, grid_of
-from sim2real.calibration.validation import Prediction, predictions
-from sim2real.calibration.windows import cut
-from sim2real.errors import CalibrationError, known
+from sim2real.calibration.result import Calibration, Estimate
+from sim2real.calibration.validation import predictions
+from sim2real.calibration.windows import Windows
+from sim2real.errors import CalibrationError
 from sim2real.parameters.posterior import Posterior
-from sim2real.randomization.parameters import ParameterSet
 from sim2real.robot import Robot
 from sim2real.trajectory import Array, Trajectory
 
 Log = Path | Trajectory
-
-
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """What became of one parameter, in SI units."""
-
-    name: str
-    nominal: float
-    value: float
-    interval: tuple[float, float]
-    """Holds 95 %."""
-    verdict: str
-    """`identified`, or `not identified: ...` with the reason."""
-
-    @property
-    def identified(self) -> bool:
-        """Whether the logs told more than the prior."""
-        return self.verdict == identifiability.IDENTIFIED
-
-
-@dataclass(frozen=True, kw_only=True)
-class Calibration:
-    """A fitted posterior and everything needed to judge it."""
-
-    robot: str
-    posterior: Posterior
-    estimates: tuple[Estimate, ...]
-    fitted: tuple[Prediction, ...]
-    """Errors on the logs that were fitted."""
-    held_out: tuple[Prediction, ...]
-    """Errors on logs that were not; empty if there were none."""
-    windows: int
-    """How many were fitted."""
-    dropped: dict[str, int]
-    """Reason → how many windows were left out for it."""
-    noise: float
-    """Scale of what the calibrated model leaves unexplained [rad]."""
-    fit_seconds: float
-    logs: dict[str, str]
-    """Name of each fitted log → hash of its contents."""
-    held_out_logs: dict[str, str]
-    versions: dict[str, str]
-    seed: int
-
-    @property
-    def improves(self) -> bool:
-        """Whether the calibrated model beats the nominal one at every held-out horizon."""
-        return bool(self.held_out) and all(p.calibrated < p.nominal for p in self.held_out)
-
-    def save(self, folder: Path) -> None:
-        """Write `posterior.toml` and `calibration.json`, each whole or not at all."""
-        self.posterior.save(folder / "posterior.toml")
-        report = config.to_dict(self)
-        del report["posterior"]
-        report["improves"] = self.improves
-        text = json.dumps(report, indent=2, allow_nan=False)
-        config.write_atomically(folder / "calibration.json", text.encode())
 
 
 def calibrate(
@@ -115,51 +70,174 @@ def calibrate(
         LogError: a log is damaged or not this robot's.
         CalibrationError: the logs hold nothing to fit.
     """
-    _check(robot, recipe, fit_logs)
+    if not fit_logs:
+        raise CalibrationError("no logs to fit: name at least one")
     on_progress(f"reading {len(fit_logs) + len(held_out_logs)} logs")
     fitted = [_trajectory(log, recipe, robot) for log in fit_logs]
     held_out = [_trajectory(log, recipe, robot) for log in held_out_logs]
     begin = time.monotonic()
-    model = calibration_model(robot, recipe)
-    parameters = ParameterSet(model, tuple(robot.joints), tuple(recipe.parameters))
-    coordinates = Coordinates.of(recipe, parameters, model.opt.timestep)
-    grid = grid_of(robot, model)
-    windows = cut(fitted, recipe, grid, recipe.windows.seconds)
-    identifiability.require_motion(windows, recipe.windows.seconds)
-    on_progress(f"fitting {len(coordinates.names)} parameters to {len(windows)} windows")
-    rollouts = Rollouts(robot, model, parameters, nthread=nthread)
-    residual = Residual(rollouts, windows, coordinates, model_error=recipe.model_error)
-    found = fit(residual, seed=seed)
-    posterior, verdicts = _judge(found, residual)
+    recipe = with_runs_of(recipe, fitted, held_out)
+    problem, candidates = choose(
+        Problem(robot, recipe, nthread=nthread), fitted, seed=seed, on_progress=on_progress
+    )
+    on_progress(f"fitting {len(problem.names)} parameters to {len(fitted)} logs")
+    found, residual, pushes = _solve(problem, fitted, seed)
+    values = problem.coordinates.values(found.z)
+    spread = _covariances(found, residual.windows)
     seconds = time.monotonic() - begin
     on_progress("predicting fitted and held-out logs")
-    values = np.stack([coordinates.nominal, coordinates.values(found.z)])
+    both = np.stack([problem.coordinates.nominal, values])
+    bands = _bands(problem, fitted, held_out or fitted, residual.windows, found, spread)
     calibration = Calibration(
         robot=robot.name,
-        posterior=posterior,
-        estimates=_estimates(coordinates, posterior, verdicts),
-        fitted=predictions(fitted, recipe, grid, rollouts, values),
-        held_out=predictions(held_out, recipe, grid, rollouts, values),
-        windows=len(windows),
-        dropped=windows.dropped,
+        posterior=_posterior(problem, found, spread.total),
+        run_posteriors={run: _posterior(problem, found, spread.total, run) for run in recipe.runs},
+        estimates=_estimates(problem, found, spread),
+        fitted=predictions(problem, fitted, both),
+        held_out=predictions(problem, held_out, both),
+        coverage=bands[0],
+        shown=bands[1],
+        latency=_latency(problem, residual),
+        candidates=candidates,
+        disturbances=pushes,
+        windows=len(residual.windows),
+        dropped=residual.windows.dropped,
         noise=found.weighting.noise,
         fit_seconds=round(seconds, 3),
         logs=_hashes(fitted),
         held_out_logs=_hashes(held_out),
+        model=_model_hash(robot),
         versions=_versions(),
         seed=seed,
     )
-    return replace(calibration, posterior=replace(posterior, origin=_origin(calibration)))
+    origin = _origin(calibration)
+    return replace(
+        calibration,
+        posterior=replace(calibration.posterior, origin=origin),
+        run_posteriors={
+            run: replace(each, origin=origin | {"run": run})
+            for run, each in calibration.run_posteriors.items()
+        },
+    )
 
 
-def _check(robot: Robot, recipe: Recipe, fit_logs: Sequence[Log]) -> None:
-    if not fit_logs:
-        raise CalibrationError("no logs to fit: name at least one")
-    for joint in recipe.avoid:
-        if joint not in robot.joints:
-            raise CalibrationError(
-                f"avoid: robot {robot.name!r} has no joint {joint!r}{known(joint, robot.joints)}"
-            )
+def _solve(
+    problem: Problem, logs: Sequence[Trajectory], seed: int
+) -> tuple[Fit, Residual, tuple[Disturbance, ...]]:
+    """Return the fit without the stretches in which something pushed, told by a first fit."""
+    found, residual = problem.solve(logs, seed=seed)
+    pushes = find_disturbances(problem, logs, problem.coordinates.values(found.z))
+    if pushes:
+        problem.leave_out([(push.log, push.begin, push.end) for push in pushes])
+        found, residual = problem.solve(logs, seed=seed, start=found.z)
+    return found, residual, pushes
+
+
+@dataclass(frozen=True)
+class _Covariances:
+    """Of the unknowns in z, each (p, p)."""
+
+    jacobian: Array
+    within: Array
+    total: Array
+
+
+def _covariances(found: Fit, windows: Windows) -> _Covariances:
+    information = found.information.sum(axis=0)
+    white = np.linalg.inv(information * found.weighting.redundancy + np.eye(len(found.z)))
+    within = uncertainty.within_logs(found, windows)
+    total = uncertainty.capped_at_prior(within + uncertainty.between_logs(found, windows))
+    return _Covariances(white, within, total)
+
+
+def _posterior(problem: Problem, found: Fit, covariance: Array, run: str = "") -> Posterior:
+    """Return the posterior of what all logs share, or of that and a run's own instead."""
+    coordinates, unknowns = problem.coordinates, problem.recipe.unknowns
+    own = {unknown.parameter for unknown in unknowns if run and unknown.run == run}
+    kept = [
+        i
+        for i, unknown in enumerate(unknowns)
+        if unknown.run == run or (not unknown.run and unknown.parameter not in own)
+    ]
+    slope = coordinates.slope(found.z)
+    scaled = (slope[:, None] * covariance * slope)[np.ix_(kept, kept)]
+    return Posterior(
+        names=tuple(unknowns[i].parameter for i in kept),
+        mean=tuple(coordinates.values(found.z)[kept].tolist()),
+        covariance=tuple(map(tuple, scaled.tolist())),
+        lower=tuple(coordinates.lower[kept].tolist()),
+        upper=tuple(coordinates.upper[kept].tolist()),
+        origin={},
+    )
+
+
+def _estimates(problem: Problem, found: Fit, spread: _Covariances) -> tuple[Estimate, ...]:
+    coordinates = problem.coordinates
+    information = found.information.sum(axis=0)
+    verdicts = identifiability.verdicts(coordinates.names, information, spread.within)
+    values = coordinates.values(found.z)
+    intervals = [
+        _interval(coordinates, found, np.sqrt(np.diag(covariance)))
+        for covariance in (spread.total, spread.jacobian)
+    ]
+    return tuple(
+        Estimate(
+            name=name,
+            nominal=float(coordinates.nominal[i]),
+            value=float(values[i]),
+            interval=intervals[0][i],
+            jacobian_interval=intervals[1][i],
+            verdict=verdicts[i],
+        )
+        for i, name in enumerate(coordinates.names)
+    )
+
+
+def _interval(coordinates: Coordinates, found: Fit, std: Array) -> list[tuple[float, float]]:
+    reach = 1.959964 * std * coordinates.slope(found.z)
+    values = coordinates.values(found.z)
+    low = np.clip(values - reach, coordinates.lower, coordinates.upper)
+    high = np.clip(values + reach, coordinates.lower, coordinates.upper)
+    return list(zip(low.tolist(), high.tolist(), strict=True))
+
+
+def _bands(
+    problem: Problem,
+    fitted: Sequence[Trajectory],
+    logs: Sequence[Trajectory],
+    windows: Windows,
+    found: Fit,
+    spread: _Covariances,
+) -> tuple[tuple[Coverage, ...], tuple[Shown, ...]]:
+    """Return how often bands hold in logs, and windows with the one that takes all into account."""
+    missed = inadequacy(problem, fitted, windows, found, spread.total)
+    part = problem.windows(logs, missed.shape[0] * problem.grid.timestep * problem.grid.every)
+    if not len(part):
+        return (), ()
+    kinds = {
+        "Jacobian only": Uncertain(covariance=spread.jacobian, start=False),
+        "Jacobian, start states, sensors": Uncertain(covariance=spread.jacobian),
+        "blocks of windows": Uncertain(covariance=spread.within),
+        "between logs": Uncertain(covariance=spread.total),
+        "all, with the model's errors": Uncertain(covariance=spread.total, inadequacy=missed),
+    }
+    sampled = {kind: draws(problem, logs, part, found.z, what) for kind, what in kinds.items()}
+    best = problem.coordinates.values(found.z)
+    both = problem.predict(logs, part, np.stack([problem.coordinates.nominal, best]))
+    step = problem.grid.timestep * problem.grid.every
+    return (
+        tuple(coverage(kind, each, part.measured) for kind, each in sampled.items()),
+        shown(logs, part, list(sampled.values())[-1], both, step),
+    )
+
+
+def _latency(problem: Problem, residual: Residual) -> dict[str, float]:
+    step = problem.grid.timestep * problem.grid.every
+    nominal = problem.coordinates.z(
+        np.clip(problem.coordinates.nominal, problem.coordinates.lower, problem.coordinates.upper)
+    )
+    found = lags(residual, nominal, step).round(5).tolist()
+    return dict(zip(problem.compared, found, strict=True))
 
 
 def _trajectory(log: Log, recipe: Recipe, robot: Robot) -> Trajectory:
@@ -171,40 +249,6 @@ def _trajectory(log: Log, recipe: Recipe, robot: Robot) -> Trajectory:
             f" {', '.join(robot.joints)}"
         )
     return log
-
-
-def _judge(found: Fit, residual: Residual) -> tuple[Posterior, tuple[str, ...]]:
-    windows, coordinates = residual.windows, residual.coordinates
-    within = uncertainty.within_logs(found, windows)
-    total = uncertainty.capped_at_prior(within + uncertainty.between_logs(found, windows))
-    slope = coordinates.slope(found.z)
-    posterior = Posterior(
-        names=coordinates.names,
-        mean=tuple(coordinates.values(found.z).tolist()),
-        covariance=tuple(map(tuple, (slope[:, None] * total * slope).tolist())),
-        lower=tuple(coordinates.lower.tolist()),
-        upper=tuple(coordinates.upper.tolist()),
-        origin={},
-    )
-    information = found.information.sum(axis=0)
-    return posterior, identifiability.verdicts(coordinates.names, information, within)
-
-
-def _estimates(
-    coordinates: Coordinates, posterior: Posterior, verdicts: tuple[str, ...]
-) -> tuple[Estimate, ...]:
-    rows = zip(
-        coordinates.names,
-        coordinates.nominal.tolist(),
-        posterior.mean,
-        posterior.interval().tolist(),
-        verdicts,
-        strict=True,
-    )
-    return tuple(
-        Estimate(name=name, nominal=nominal, value=value, interval=(low, high), verdict=verdict)
-        for name, nominal, value, (low, high), verdict in rows
-    )
 
 
 def _hashes(logs: Sequence[Trajectory]) -> dict[str, str]:
@@ -222,6 +266,15 @@ def _hash(log: Trajectory) -> str:
     return digest.hexdigest()[:16]
 
 
+def _model_hash(robot: Robot) -> str:
+    """Return a hash of the robot's description and of its model file."""
+    digest = hashlib.sha256()
+    for path in (robot.folder / "robot.toml", robot.model_path):
+        if path.is_file():
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 def _versions() -> dict[str, str]:
     return {
         "sim2real": sim2real.__version__,
@@ -233,5 +286,7 @@ def _versions() -> dict[str, str]:
 
 
 def _origin(calibration: Calibration) -> dict[str, Any]:
-    parts = ("robot", "logs", "held_out_logs", "held_out", "windows", "versions", "seed")
+    parts = (
+        *("robot", "model", "logs", "held_out_logs", "held_out", "windows", "versions", "seed"),
+    )
     return {name: config.to_dict(getattr(calibration, name)) for name in parts}

@@ -1,14 +1,14 @@
 """Parameters on the scale of their priors: 0 is the prior's centre, 1 its standard deviation."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim2real.calibration.recipe import Recipe
+from sim2real.calibration.recipe import Unknown
 from sim2real.errors import CalibrationError, ParameterError
 from sim2real.parameters.distributions import LogUniform
-from sim2real.parameters.ranges import Range
 from sim2real.randomization.parameters import ParameterSet
 
 Array = NDArray[np.float64]
@@ -52,18 +52,25 @@ class Coordinates:
         return self.spread * np.where(self.logarithmic, self.values(z), 1.0)
 
     @classmethod
-    def of(cls, recipe: Recipe, parameters: ParameterSet, timestep: float) -> "Coordinates":
-        """Return the coordinates of the recipe's parameters; raises CalibrationError."""
+    def of(
+        cls, unknowns: Sequence[Unknown], parameters: ParameterSet, timestep: float
+    ) -> "Coordinates":
+        """Return the coordinates of what is asked for; raises CalibrationError.
+
+        Args:
+            unknowns: `p` of them.
+            parameters: those of the model, the unknowns' among them.
+            timestep: of the physics [s].
+        """
+        of_model = [parameters.names.index(unknown.parameter) for unknown in unknowns]
+        nominal, bounds = parameters.nominal[of_model], parameters.bounds[of_model]
         rows = [
-            _row(name, prior, recipe, nominal, bounds, timestep)
-            for (name, prior), nominal, bounds in zip(
-                recipe.priors.items(), parameters.nominal, parameters.bounds, strict=True
-            )
+            _row(*what, timestep) for what in zip(unknowns, nominal.tolist(), bounds, strict=True)
         ]
         centre, spread, logarithmic, lower, upper = np.array(rows).T
         return cls(
-            names=parameters.names,
-            nominal=parameters.nominal,
+            names=tuple(unknown.name for unknown in unknowns),
+            nominal=nominal,
             centre=centre,
             spread=spread,
             logarithmic=logarithmic.astype(bool),
@@ -73,21 +80,22 @@ class Coordinates:
 
 
 def _row(
-    name: str, prior: Range, recipe: Recipe, nominal: float, physical: Array, timestep: float
+    unknown: Unknown, nominal: float, physical: Array, timestep: float
 ) -> tuple[float, float, bool, float, float]:
+    name, prior = unknown.name, unknown.prior
     u = (np.arange(1000) + 0.5) / 1000
-    x = prior.values(float(nominal), u)
+    x = prior.values(nominal, u)
     logarithmic = isinstance(prior.distribution, LogUniform) and bool((x > 0).all())
     x = np.log(x) if logarithmic else x
-    given = recipe.parameters[name].bounds or (-np.inf, np.inf)
-    low, high = prior.bounds(float(nominal))
+    given = unknown.belief.bounds or (-np.inf, np.inf)
+    low, high = prior.bounds(nominal)
     if -np.inf < low < physical[0] or physical[1] < high < np.inf:
         raise ParameterError(
             f"{name}: its prior [{low:g}, {high:g}] leaves what is physically possible,"
             f" [{physical[0]:g}, {physical[1]:g}]"
         )
     low, high = max(low, given[0], physical[0]), min(high, given[1], physical[1])
-    if name.endswith(".delay"):
+    if name.endswith(".delay"):  # of an actuator
         low = max(low, timestep)  # MuJoCo jumps between no delay and one physics step
     if not low < high or not np.std(x) > 0:
         raise CalibrationError(

@@ -33,13 +33,18 @@ class Fit:
     rounds: int
 
 
-def fit(residual: Residual, *, seed: int) -> Fit:
+def fit(residual: Residual, *, seed: int, start: Array | None = None) -> Fit:
     """Return the fit of the parameters to the windows.
 
     Start states, noise and outliers are estimated at the optimum of the round before, until the
     parameters settle.
+
+    Args:
+        residual: what is minimized.
+        seed: of the starting points.
+        start: where to start instead, z (p,).
     """
-    z = _best_start(residual, seed)
+    z = _best_start(residual, seed) if start is None else start
     weighting, rounds, moved = Weighting.first(residual, z), 0, np.inf
     while moved > _SETTLED and rounds < _ROUNDS:
         previous, z = z, _solve(residual, weighting, z)
@@ -86,7 +91,7 @@ def _solve(residual: Residual, weighting: Weighting, z: Array) -> Array:
         jacobian,  # type: ignore[arg-type]
         bounds=(low, high),
         xtol=1e-3,
-        ftol=1e-4,
-        max_nfev=12,
+        ftol=1e-3,
+        max_nfev=6,
     )
     return found.x

@@ -48,7 +48,7 @@ def _reason(i: int, names: tuple[str, ...], information: Array) -> str:
     if alone < 1e-6:
         return "it changes nothing in the motion of these logs"
     if 1.0 / np.sqrt(1.0 + alone) > _RATIO:
-        return "the motion hardly depends on it: a larger or faster excitation may tell"
+        return "the motion hardly depends on it: a larger or faster one may tell (sim2real excite)"
     values, vectors = np.linalg.eigh(information)
     weak = [j for j in range(len(names)) if 1.0 / np.sqrt(1.0 + values[j]) > _RATIO]
     for j in weak:

@@ -10,10 +10,8 @@ from numpy.typing import NDArray
 
 import sim2real
 from sim2real.calibration import identifiability
-from sim2real.calibration.coordinates import Coordinates
+from sim2real.calibration.problem import Problem
 from sim2real.calibration.recipe import Recipe
-from sim2real.calibration.rollouts import Rollouts, calibration_model, grid_of
-from sim2real.calibration.windows import cut
 from sim2real.errors import CalibrationError, ConfigError
 from sim2real.parameters import randomness
 from sim2real.parameters.posterior import Posterior
@@ -22,7 +20,6 @@ from sim2real.randomization.adaptive.box import Box
 from sim2real.randomization.adaptive.dropo import DROPO, DROPOSettings
 from sim2real.randomization.adaptive.epopt import EPOpt
 from sim2real.randomization.adaptive.simopt import SimOpt, SimOptSettings
-from sim2real.randomization.parameters import ParameterSet
 from sim2real.robot import Robot
 from sim2real.trajectory import Trajectory
 
@@ -70,20 +67,23 @@ class Target:
 
     def __init__(self, robot: Robot, recipe: Recipe, logs: Sequence[Trajectory], *, nthread: int):
         """Cut the logs of `robot`; raises CalibrationError if no window of them is left."""
-        model = calibration_model(robot, recipe)
-        parameters = ParameterSet(model, tuple(robot.joints), tuple(recipe.parameters))
-        coordinates = Coordinates.of(recipe, parameters, model.opt.timestep)
-        self._windows = cut(logs, recipe, grid_of(robot, model), recipe.windows.seconds)
+        if recipe.runs:
+            raise CalibrationError(
+                f"runs {', '.join(recipe.runs)}: a distribution to train on is of one condition:"
+                " leave the runs out of the recipe, or use `sim2real calibrate`"
+            )
+        self._problem, self._logs = Problem(robot, recipe, nthread=nthread), logs
+        coordinates = self._problem.coordinates
+        self._windows = self._problem.windows(logs, recipe.windows.seconds)
         identifiability.require_motion(self._windows, recipe.windows.seconds)
-        self._rollouts = Rollouts(robot, model, parameters, nthread=nthread)
         self.box = Box(
-            names=parameters.names,
+            names=coordinates.names,
             low=coordinates.lower,
             high=coordinates.upper,
-            nominal=np.clip(parameters.nominal, coordinates.lower, coordinates.upper),
-            logarithmic=np.zeros(len(parameters.names), bool),
+            nominal=np.clip(coordinates.nominal, coordinates.lower, coordinates.upper),
+            logarithmic=np.zeros(len(coordinates.names), bool),
         )
-        self.prior = _prior(recipe, parameters, self.box)
+        self.prior = _prior(recipe, coordinates.nominal, self.box)
         self.measured: Array = self._windows.measured
         """Positions (nwindow, nsample, njoint) [rad]."""
         motion = self.measured - self._windows.position[:, None]
@@ -92,7 +92,7 @@ class Target:
 
     def predict(self, values: Array) -> Array:
         """Return the positions of worlds (m, p): (m, nwindow, nsample, njoint) [rad]."""
-        return self._rollouts.predict(self._windows, values)
+        return self._problem.predict(self._logs, self._windows, values)
 
     def error(self, values: Array) -> Array:
         """Return the root mean square error of each world's positions (m,) [rad]."""
@@ -199,10 +199,10 @@ def _posterior(source: Posterior | None) -> Posterior:
     return source
 
 
-def _prior(recipe: Recipe, parameters: ParameterSet, box: Box) -> Posterior:
+def _prior(recipe: Recipe, nominal: Array, box: Box) -> Posterior:
     """Return the normal distribution with the moments of the recipe's priors."""
     u = (np.arange(1000) + 0.5) / 1000
-    pairs = zip(recipe.priors.values(), parameters.nominal, strict=True)
-    x = np.stack([prior.values(float(nominal), u) for prior, nominal in pairs], axis=1)
+    pairs = zip(recipe.unknowns, nominal.tolist(), strict=True)
+    x = np.stack([unknown.prior.values(at, u) for unknown, at in pairs], axis=1)
     wide = gaussian.around_nominal(box)
     return gaussian.moved(wide, x.mean(axis=0), np.diag(x.var(axis=0)))

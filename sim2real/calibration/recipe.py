@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from sim2real import config
+from sim2real import config, shipped
 from sim2real.calibration.columns import Columns, Topics
 from sim2real.calibration.plausibility.finding import Kind
-from sim2real.errors import ConfigError, ParameterError, known
+from sim2real.errors import ConfigError, ParameterError
+from sim2real.errors import known as near
 from sim2real.parameters.names import ParameterName
 from sim2real.parameters.ranges import Range
 
@@ -30,6 +31,79 @@ class Parameter:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Unknown:
+    """A number to estimate: a parameter of the model, in some of the logs."""
+
+    parameter: str
+    """Its name in the model."""
+    run: str
+    """The run whose own it is; empty if all logs share it."""
+    belief: Parameter
+
+    @property
+    def name(self) -> str:
+        """What tells it from the others: `payload: body.bob.mass`."""
+        return f"{self.run}: {self.parameter}" if self.run else self.parameter
+
+    @property
+    def prior(self) -> Range:
+        """The prior, parsed; raises ParameterError."""
+        prior = Range.parse(self.belief.prior, self.parameter)
+        if prior.when != "episode" or prior.curriculum is not None:
+            raise ParameterError(
+                f"{self.name}: a prior is of a constant: it has no when, every or curriculum"
+            )
+        return prior
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Logs that were recorded under other conditions: a payload, other gains, another surface."""
+
+    logs: tuple[str, ...]
+    """Globs of file names."""
+    own: dict[str, Parameter] = field(default_factory=dict)
+    """Parameters that these logs share with no others."""
+    known: dict[str, float] = field(default_factory=dict)
+    """Parameter → its value in these logs, in SI units."""
+
+    def __post_init__(self) -> None:
+        for name in (*self.own, *self.known):
+            ParameterName.parse(name)
+        twice = [name for name in self.own if name in self.known]
+        if twice:
+            raise ConfigError(f"runs: {twice[0]} is known: it cannot be estimated as well")
+
+    def holds(self, source: str) -> bool:
+        """Return whether the log that `source` names is one of them."""
+        return any(fnmatch.fnmatch(Path(source).name, pattern) for pattern in self.logs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """A parameter that the log itself tells: offset + scale × fact, in SI units."""
+
+    fact: str
+    """As the log's file calls it: `kp`, `mass`."""
+    scale: float = 1.0
+    offset: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Models of which held-in validation chooses: each fold is predicted by a fit to the others."""
+
+    classes: dict[str, tuple[str, ...]]
+    """Class → which of `parameters` it has beside those that no class names; simplest first."""
+    fold: str = ""
+    """A fact: logs that agree about it are left out together; by default each log for itself."""
+
+    def __post_init__(self) -> None:
+        if len(self.classes) < 2:
+            raise ConfigError("choose: name at least two classes")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cut:
     """How logs are cut into windows, each predicted from its own start."""
 
@@ -39,11 +113,20 @@ class Cut:
     """Half width of the local polynomial that estimates a window's initial state [s]."""
     min_motion: float = 0.02
     """A window in which no joint moves by this much is at rest [rad or m]; 0 keeps those, too."""
+    refine: float | None = None
+    """Length of windows to fit to once more, from where the fit to shorter ones ended [s]: what is
+    told only by long motions has many local optima."""
+    horizons: tuple[float, ...] = (0.25, 0.5, 1.0)
+    """Lengths of the windows over which predictions are compared [s]."""
+    settled: bool = False
+    """Whether windows start only where all joints stand still: for servos that hold a place."""
 
     def __post_init__(self) -> None:
         for name in ("seconds", "stride", "smooth"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"windows: {name} = {getattr(self, name)} must be above 0")
+        if not self.horizons or not all(seconds > 0 for seconds in self.horizons):
+            raise ConfigError(f"windows: horizons = {list(self.horizons)} must be above 0")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,29 +178,38 @@ class Recipe:
     """Needed for bags and for MCAP files of others."""
     windows: Cut = field(default_factory=Cut)
     logs: Logs = field(default_factory=Logs)
+    compare: tuple[str, ...] = ()
+    """Joints whose positions are compared; by default all."""
     avoid: dict[str, tuple[Interval, ...]] = field(default_factory=dict)
     """Joint → stretches [rad, modulo 2 pi] that no window may enter: where prediction is chaotic.
     A slide's stretches [m] are taken as they are."""
+    runs: dict[str, Run] = field(default_factory=dict)
+    """Name → logs that have parameters of their own beside those that all share."""
+    known: dict[str, Fact] = field(default_factory=dict)
+    """Parameter → what the logs say of it, each for itself."""
+    choose: Choice | None = None
+    """By default there is one model: that with all parameters."""
     excitation: Excitation = field(default_factory=Excitation)
     description: str = ""
 
     def __post_init__(self) -> None:
         if not self.parameters:
             raise ConfigError("parameters: name at least one parameter to fit")
-        for name in self.parameters:
+        for name in (*self.parameters, *self.known):
             ParameterName.parse(name)
-        _ = self.priors  # wrong ones are refused here
+        _check_choice(self)
+        _ = [unknown.prior for unknown in self.unknowns]  # wrong ones are refused here
 
     @property
-    def priors(self) -> dict[str, Range]:
-        """The priors, parsed; raises ParameterError."""
-        priors = {name: Range.parse(item.prior, name) for name, item in self.parameters.items()}
-        for name, prior in priors.items():
-            if prior.when != "episode" or prior.curriculum is not None:
-                raise ParameterError(
-                    f"{name}: a prior is of a constant: it has no when, every or curriculum"
-                )
-        return priors
+    def unknowns(self) -> tuple["Unknown", ...]:
+        """What is asked for: what all logs share before runs' own."""
+        shared = [Unknown(parameter=n, run="", belief=b) for n, b in self.parameters.items()]
+        own = [
+            Unknown(parameter=name, run=run, belief=belief)
+            for run, settings in self.runs.items()
+            for name, belief in settings.own.items()
+        ]
+        return (*shared, *own)
 
     @classmethod
     def load(cls, folder: Path) -> "Recipe":
@@ -137,6 +229,30 @@ class Recipe:
         return [path for path in found if path not in fitted]
 
 
+def find_recipe(name: str) -> Recipe:
+    """Return the recipe of a shipped name or in a folder; raises ConfigError."""
+    folders = {path.parent.name: path.parent
+               for path in shipped.folder("calibration").glob("*/recipe.toml")}  # fmt: skip
+    folder = folders.get(name, Path(name).expanduser())
+    if not (folder / "recipe.toml").is_file():
+        raise ConfigError(
+            f"no recipe {name!r}: give a folder with a recipe.toml, or a shipped recipe"
+            f"{near(name, folders)}"
+        )
+    return Recipe.load(folder)
+
+
+def _check_choice(recipe: Recipe) -> None:
+    optional = recipe.choose.classes if recipe.choose else {}
+    for label, names in optional.items():
+        for name in names:
+            if name not in recipe.parameters:
+                raise ConfigError(
+                    f"choose: class {label!r} has {name!r}, which is not among the parameters"
+                    f"{near(name, recipe.parameters)}"
+                )
+
+
 def _is_log(path: Path) -> bool:
     return path.is_file() or (path / "metadata.yaml").is_file()  # rosbag2 writes folders
 
@@ -146,6 +262,6 @@ def _matching(folder: Path, patterns: tuple[str, ...], what: str) -> list[Path]:
     if not found:
         names = [path.name for path in folder.glob("*")]
         raise ConfigError(
-            f"{folder}: no log matches logs.{what} = {list(patterns)}{known(patterns[0], names)}"
+            f"{folder}: no log matches logs.{what} = {list(patterns)}{near(patterns[0], names)}"
         )
     return sorted(found)

@@ -42,3 +42,10 @@ def local_state(time: Array, position: Array) -> State:
     units = np.diag([1.0, 1.0 / scale])
     covariance = units @ (inverse @ inverse.T)[:2, :2] @ units
     return State(coefficients[0], coefficients[1] / scale, covariance, noise)
+
+
+def resting_state(position: Array) -> State:
+    """Return the state of joints that stand still, from positions (k, njoint)."""
+    n, noise = len(position), position.var(axis=0)
+    covariance = np.diag([1.0 / n, 0.0])
+    return State(position.mean(axis=0), np.zeros(position.shape[1]), covariance, noise)

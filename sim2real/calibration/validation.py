@@ -5,13 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim2real.calibration.recipe import Recipe
-from sim2real.calibration.rollouts import Rollouts
-from sim2real.calibration.windows import Grid, cut
+from sim2real.calibration.problem import Problem
 from sim2real.trajectory import Array, Trajectory
-
-HORIZONS = (0.25, 0.5, 1.0)
-"""[s]"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,34 +21,35 @@ class Prediction:
     nominal_median: float
     """Median over windows of a window's root mean square error: chaos spares it."""
     calibrated_median: float
+    nominal_absolute: float = 0.0
+    """Mean absolute error."""
+    calibrated_absolute: float = 0.0
+    by_joint: dict[str, tuple[float, float]] | None = None
+    """Joint → root mean square errors of the nominal and the calibrated model."""
 
 
 def predictions(
-    logs: Sequence[Trajectory],
-    recipe: Recipe,
-    grid: Grid,
-    rollouts: Rollouts,
-    values: Array,
+    problem: Problem, logs: Sequence[Trajectory], values: Array
 ) -> tuple[Prediction, ...]:
     """Return the errors at each horizon that the logs have windows for.
 
     Start states come from the log alone: nothing of a window's future is used.
 
     Args:
+        problem: what predicts, and which parts of the logs count.
         logs: the logs to predict; may be none.
-        recipe: which parts count.
-        grid: the times of comparison.
-        rollouts: the simulations.
-        values: nominal and calibrated parameters (2, p).
+        values: nominal and calibrated unknowns (2, p).
     """
-    found = []
-    for seconds in HORIZONS if logs else ():
-        windows = cut(logs, recipe, grid, seconds)
+    found: list[Prediction] = []
+    for seconds in problem.recipe.windows.horizons if logs else ():
+        windows = problem.windows(logs, seconds)
         if not len(windows):
             continue
-        square = (rollouts.predict(windows, values) - windows.measured) ** 2
-        mean = np.sqrt(square.mean(axis=(1, 2, 3)))
-        median = np.median(np.sqrt(square.mean(axis=(2, 3))), axis=1)
+        error = problem.predict(logs, windows, values) - windows.measured
+        absolute = np.abs(error).mean(axis=(1, 2, 3))
+        mean = np.sqrt((error**2).mean(axis=(1, 2, 3)))
+        median = np.median(np.sqrt((error**2).mean(axis=(2, 3))), axis=1)
+        each = np.sqrt((error**2).mean(axis=(1, 2))).T.tolist()
         found.append(
             Prediction(
                 seconds=seconds,
@@ -62,6 +58,9 @@ def predictions(
                 calibrated=float(mean[1]),
                 nominal_median=float(median[0]),
                 calibrated_median=float(median[1]),
+                nominal_absolute=float(absolute[0]),
+                calibrated_absolute=float(absolute[1]),
+                by_joint=dict(zip(problem.compared, map(tuple, each), strict=True)),
             )
         )
     return tuple(found)

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim2real.calibration.recipe import Cut, Recipe
-from sim2real.calibration.smoothing import State, local_state
+from sim2real.calibration.smoothing import State, local_state, resting_state
 from sim2real.trajectory import Array, Trajectory
 
 _STAMP_SLACK = 1e-6
@@ -47,19 +48,30 @@ class Windows:
     """In each physics step (n, nstep, ncommand)."""
     before: Array
     """In the physics steps before the start, oldest first, (n, history, ncommand)."""
+    enabled: NDArray[np.bool_] | None = None
+    """Whether the drives are on in each physics step (n, nstep); None: throughout."""
     measured: Array
-    """Positions at the samples (n, nsample, njoint) [rad]."""
+    """Positions of the compared joints at the samples (n, nsample, ncompared) [rad]."""
+    compared: tuple[int, ...] | None = None
+    """Which joints those are; None: all."""
     log: NDArray[np.int64]
     """Which log each window is from (n,)."""
     start: Array
     """Start in its log (n,) [s]."""
     noise: Array
-    """Variance of the position noise in each window's log (n, njoint)."""
+    """Variance of the compared joints' position noise in each window's log (n, ncompared)."""
     dropped: dict[str, int]
     """Reason → number of windows left out for it."""
 
     def __len__(self) -> int:
         return len(self.start)
+
+    def take(self, rows: NDArray[Any]) -> "Windows":
+        """Return some of the windows."""
+        whole = ("dropped", "compared")
+        arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in whole}
+        taken = {name: None if array is None else array[rows] for name, array in arrays.items()}
+        return replace(self, **taken)
 
 
 def cut(logs: Sequence[Trajectory], recipe: Recipe, grid: Grid, seconds: float) -> Windows:
@@ -74,6 +86,7 @@ def cut(logs: Sequence[Trajectory], recipe: Recipe, grid: Grid, seconds: float) 
         "covariance": (2 * njoint, 2 * njoint),
         "command": (nsample * grid.every, ncommand),
         "before": (grid.history, ncommand),
+        "enabled": (nsample * grid.every,),
         "measured": (nsample, njoint),
         "log": (),
         "start": (),
@@ -85,7 +98,16 @@ def cut(logs: Sequence[Trajectory], recipe: Recipe, grid: Grid, seconds: float) 
         for name, shape in shapes.items()
     }
     arrays["log"] = arrays["log"].astype(np.int64)
-    return Windows(**arrays, dropped=dict(sorted(dropped.items())))  # type: ignore[arg-type]
+    compared = None
+    if recipe.compare:
+        compared = tuple(logs[0].joints.index(joint) for joint in recipe.compare)
+        arrays["measured"] = arrays["measured"][..., compared]
+        arrays["noise"] = arrays["noise"][..., compared]
+    on = arrays.pop("enabled").astype(bool)
+    enabled = None if on.all() else on
+    return Windows(
+        **arrays, enabled=enabled, compared=compared, dropped=dict(sorted(dropped.items()))
+    )  # type: ignore[arg-type]
 
 
 def _cut_log(
@@ -101,7 +123,7 @@ def _cut_log(
     if still > 0.0:
         still = max(still, 8.0 * float(white_noise(position).max()))
     rows, states = [], []
-    for first in _starts(time, recipe.windows, seconds):
+    for first in _starts(time, position, recipe.windows, seconds):
         end = int(np.searchsorted(time, time[first] + seconds - _STAMP_SLACK))
         part = slice(int(first), end + 1)  # to the row at the end or beyond, to see a gap there
         reason = _reason_to_drop(log, position, part, recipe, grid.hinge)
@@ -110,20 +132,37 @@ def _cut_log(
         if reason:
             dropped[reason] += 1
             continue
-        states.append(_state(time, position, first, recipe.windows.smooth))
+        states.append(_state(time, position, first, recipe.windows))
         rows.append(_row(number, log, position, float(time[first]), seconds, grid))
     if states:
         noise = np.maximum(np.median([s.noise for s in states], axis=0), _quantization(position))
         for row, state in zip(rows, states, strict=True):
             row |= {"position": state.position, "velocity": state.velocity, "noise": noise}
-            row["covariance"] = np.kron(state.covariance, np.diag(noise))
+            # where the motion is no polynomial, its own residual says how far to trust it
+            row["covariance"] = np.kron(state.covariance, np.diag(np.maximum(noise, state.noise)))
     return rows
 
 
-def _starts(time: Array, cut: Cut, seconds: float) -> NDArray[np.int64]:
+def _starts(time: Array, position: Array, cut: Cut, seconds: float) -> NDArray[np.int64]:
     """Return the rows at which windows start, with room to smooth before them."""
-    wanted = np.arange(cut.smooth, time[-1] - seconds - cut.smooth, cut.stride)
-    return np.unique(np.searchsorted(time, wanted))
+    if not cut.settled:
+        wanted = np.arange(cut.smooth, time[-1] - seconds - cut.smooth, cut.stride)
+        return np.unique(np.searchsorted(time, wanted))
+    rows, after = [], 0.0
+    for row in np.flatnonzero(_at_rest(time, position, cut.smooth)):
+        if after <= time[row] <= time[-1] - seconds + _STAMP_SLACK:
+            rows.append(row)
+            after = time[row] + max(cut.stride, seconds)
+    return np.array(rows, np.int64)
+
+
+def _at_rest(time: Array, position: Array, smooth: float) -> NDArray[np.bool_]:
+    """Return in which rows no joint has moved for `smooth` seconds, nor does in the next ones."""
+    still = 2.0 * np.sqrt(12.0 * _quantization(position)) + 6.0 * white_noise(position)
+    first = np.searchsorted(time, time - smooth)
+    end = np.searchsorted(time, time + smooth, "right")
+    span = [np.ptp(position[a:b], axis=0) for a, b in zip(first, end, strict=True)]
+    return np.all(np.array(span) <= still, axis=1)
 
 
 def _reason_to_drop(
@@ -151,8 +190,11 @@ def _enters(values: Array, stretches: Sequence[tuple[float, float]], hinge: bool
     return False
 
 
-def _state(time: Array, position: Array, first: int, smooth: float) -> State:
-    about = slice(*np.searchsorted(time, [time[first] - smooth, time[first] + smooth], "right"))
+def _state(time: Array, position: Array, first: int, cut: Cut) -> State:
+    near = [time[first] - cut.smooth, time[first] + cut.smooth]
+    about = slice(*np.searchsorted(time, near, "right"))
+    if cut.settled:
+        return resting_state(position[about])
     enough = slice(min(about.start, max(0, first - 2)), max(about.stop, first + 3))
     return local_state(time[enough] - time[first], position[enough])
 
@@ -164,6 +206,8 @@ def _row(
     steps = np.arange(-grid.history, nsample * grid.every)
     acting = np.round((start + steps * grid.timestep + _STAMP_SLACK) * 1e9).astype(np.int64)
     command = log.commands_at(log.time[0] + acting)
+    row = np.maximum(np.searchsorted(log.time, log.time[0] + acting, "right") - 1, 0)
+    enabled = np.ones(len(row)) if log.enabled is None else log.enabled[row].astype(float)
     samples = start + np.arange(1, nsample + 1) * grid.every * grid.timestep
     measured = [np.interp(samples, time, position[:, i]) for i in range(position.shape[1])]
     return {
@@ -171,6 +215,7 @@ def _row(
         "start": start,
         "command": command[grid.history :],
         "before": command[: grid.history],
+        "enabled": enabled[grid.history :],
         "measured": np.stack(measured, axis=1),
     }
 

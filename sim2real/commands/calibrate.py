@@ -10,11 +10,12 @@ import tyro
 from rich.table import Table
 
 from sim2real import shipped
-from sim2real.calibration.calibrate import Calibration, calibrate
+from sim2real.calibration.calibrate import calibrate
 from sim2real.calibration.logs.bags import is_bag
-from sim2real.calibration.recipe import Recipe
+from sim2real.calibration.recipe import Recipe, find_recipe
+from sim2real.calibration.result import Calibration, publish
 from sim2real.commands.console import Flag, Maybe, console, notes, options, print_json
-from sim2real.errors import ConfigError, known
+from sim2real.errors import ConfigError
 
 _LOGS = tyro.conf.arg(metavar="LOG ...", help_behavior_hint="")
 
@@ -37,6 +38,10 @@ class Calibrate:
     """A folder for posterior.toml and calibration.json; runs/<robot>-calibration if not given."""
     robot: Maybe[str] = None
     """A shipped robot, or a folder with a robot.toml; the recipe's robot if not given."""
+    publish: Maybe[str] = None
+    """The robot's unit: write to calibration/<robot>/<unit>/ as well, if it passes the gate."""
+    report: bool = True
+    """Write calibration.html, too; it needs matplotlib."""
     seed: int = 0
     """Of the fit's starting points."""
     nthread: int = 2
@@ -57,24 +62,28 @@ def main(arguments: Sequence[str]) -> None:
             robot, recipe, fit_logs, held_out, seed=chosen.seed, nthread=chosen.nthread,
             on_progress=status.update)  # fmt: skip
     result.save(output)
+    if chosen.report:
+        _write_report(output / "calibration.html", result)
+    published = None if chosen.publish is None else publish(
+        result, Path("calibration"), chosen.publish)  # fmt: skip
     if chosen.json:
         print_json(json.loads((output / "calibration.json").read_text()))
         return
     _show(result)
     console.print(f"posterior: {output / 'posterior.toml'}")
+    if chosen.report:
+        console.print(f"report: {output / 'calibration.html'}")
+    if published is not None:
+        console.print(f"published: {published}")
 
 
-def find_recipe(name: str) -> Recipe:
-    """Return the recipe of a shipped name or in a folder; raises ConfigError."""
-    folders = {path.parent.name: path.parent
-               for path in shipped.folder("calibration").glob("*/recipe.toml")}  # fmt: skip
-    folder = folders.get(name, Path(name).expanduser())
-    if not (folder / "recipe.toml").is_file():
-        raise ConfigError(
-            f"no recipe {name!r}: give a folder with a recipe.toml, or a shipped recipe"
-            f"{known(name, folders)}"
-        )
-    return Recipe.load(folder)
+def _write_report(path: Path, result: Calibration) -> None:
+    try:
+        from sim2real.evaluation.calibration_report import write_calibration_report
+    except ModuleNotFoundError as error:
+        notes.print(f"no report: {error.name} is not installed: pip install sim2real[calibration]")
+        return
+    write_calibration_report(path, result)
 
 
 def _logs(chosen: Calibrate, recipe: Recipe) -> tuple[list[Path], list[Path]]:
@@ -105,6 +114,15 @@ def _show(result: Calibration) -> None:
             cells = (f"{row.nominal:.4f} rad", f"{row.calibrated:.4f} rad", kind)
             errors.add_row(f"RMSE after {row.seconds:g} s", str(row.windows), *cells)
     console.print(errors)
+    for band in result.coverage[-1:]:
+        console.print(
+            f"a 90 % band covers {band.covered:.0%} of the samples, mean width {band.width:.3g} rad"
+        )
+    for push in result.disturbances:
+        console.print(
+            f"pushed: {push.log} at {push.joint} from {push.begin:.2f} to {push.end:.2f} s,"
+            f" {push.torque:.3g} Nm: left out"
+        )
     dropped = ", ".join(f"{count} {reason}" for reason, count in result.dropped.items())
     console.print(
         f"{result.windows} windows fitted in {result.fit_seconds:.1f} s"

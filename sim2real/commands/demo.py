@@ -59,7 +59,7 @@ def _check(chosen: Demo, recipe: str) -> None:
         raise ConfigError("steps and episodes must be at least 1")
     if chosen.logs is not None and not chosen.logs.is_dir():
         raise ConfigError(f"--logs {chosen.logs}: no such folder: give one that holds the logs")
-    from sim2real.commands.calibrate import find_recipe
+    from sim2real.calibration.recipe import find_recipe
 
     read = find_recipe(recipe)
     if chosen.logs is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from sim2real import shipped
-from sim2real.commands.calibrate import find_recipe
+from sim2real.calibration.recipe import find_recipe
 from sim2real.commands.console import Flag, Maybe, console, notes, options, print_json
 from sim2real.errors import ConfigError
 from sim2real.parameters.posterior import Posterior

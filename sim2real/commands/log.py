@@ -68,7 +68,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _read(chosen: Log) -> tuple[Trajectory, Robot, Collection[str]]:
-    from sim2real.commands.calibrate import find_recipe
+    from sim2real.calibration.recipe import find_recipe
 
     recipe = None if chosen.recipe is None else find_recipe(chosen.recipe)
     robot = chosen.robot or (recipe.robot if recipe else _recorded_robot(chosen.file))

@@ -13,8 +13,7 @@ from sim2real import config, shipped
 from sim2real.calibration.logs import read_log
 from sim2real.calibration.logs.bags import is_bag
 from sim2real.calibration.match import MatchJob, Target, match
-from sim2real.calibration.recipe import Recipe
-from sim2real.commands.calibrate import find_recipe
+from sim2real.calibration.recipe import Recipe, find_recipe
 from sim2real.commands.console import Flag, Maybe, console, notes, options, print_json
 from sim2real.errors import ConfigError
 from sim2real.parameters.posterior import Posterior

@@ -127,7 +127,7 @@ def _at_least(given: int | None, default: int, least: int) -> int:
 
 
 def _coverage(chosen: Randomize, robot: Robot, posterior: Posterior | None) -> None:
-    from sim2real.commands.calibrate import find_recipe
+    from sim2real.calibration.recipe import find_recipe
     from sim2real.evaluation.coverage.report import write_coverage
     from sim2real.evaluation.coverage.study import Settings, study
     from sim2real.evaluation.worlds_report import check_suffix

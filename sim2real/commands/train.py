@@ -69,6 +69,8 @@ def main(arguments: Sequence[str]) -> None:
             f"{result.diverged} simulations diverged and were started anew, without being learned"
             " from: narrower ranges or a higher physics_hz may help"
         )
+    for warning in result.warnings:
+        notes.print(f"warning: {warning}")
     if not result.finished:
         notes.print(f"stopped; continue with: sim2real train {folder} --resume")
     if chosen.json:

@@ -1,7 +1,6 @@
 """Reads what `Recorder` wrote, also if its writer was killed."""
 
 import json
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, final
@@ -107,24 +106,22 @@ class _Steps:
 
 def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the metadata and the messages, until the file or what is whole of it ends."""
-    from mcap.exceptions import InvalidMagic, McapError
     from mcap.records import Channel, Message, Metadata
-    from mcap.stream_reader import StreamReader
+
+    from sim2real.deploy.mcap_records import whole_records
 
     topics: dict[int, str] = {}
-    try:
-        with path.open("rb") as file:
-            for record in StreamReader(file, validate_crcs=True).records:
-                if isinstance(record, Channel):
-                    topics[record.id] = record.topic
-                elif isinstance(record, Metadata) and record.name == "sim2real":
-                    yield "metadata", {k: json.loads(v) for k, v in record.metadata.items()}
-                elif isinstance(record, Message):
-                    yield topics[record.channel_id], json.loads(record.data)
-    except OSError as error:
-        raise LogError(f"{path}: cannot be read: {error.strerror}") from None
-    except InvalidMagic:
-        if not topics:
-            raise LogError(f"{path}: not an MCAP file") from None
-    except (McapError, ValueError, KeyError, struct.error):
-        return  # the writer was stopped in the middle of a chunk: what came before is whole
+    for record in whole_records(path):
+        try:
+            if isinstance(record, Channel):
+                topics[record.id] = record.topic
+                continue
+            if isinstance(record, Metadata) and record.name == "sim2real":
+                found = "metadata", {k: json.loads(v) for k, v in record.metadata.items()}
+            elif isinstance(record, Message):
+                found = topics[record.channel_id], json.loads(record.data)
+            else:
+                continue
+        except (ValueError, KeyError):
+            return  # damage that the checksums did not see
+        yield found

@@ -20,6 +20,7 @@ from sim2real.randomization.draws import Instant
 from sim2real.randomization.engine import Randomizer
 from sim2real.robot import Robot
 from sim2real.rotation import rotate_back
+from sim2real.signals import Measured
 from sim2real.sim.kinematics import Kinematics
 from sim2real.sim.mujoco_batch import MujocoSimulator
 from sim2real.sim.simulator import Simulator
@@ -95,6 +96,8 @@ class RobotVectorEnv(VectorEnv):
         self._everyone = np.arange(num_envs, dtype=np.int32)
         self._exposed = _columns(self.randomizer.names, privileged)
         self.listeners: list[Callable[[Episodes], None]] = []
+        self.watchers: list[Callable[[Measured, Measured], None]] = []
+        """Told in each step what all sensors measured before and after it, also of what ends."""
 
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
@@ -122,7 +125,12 @@ class RobotVectorEnv(VectorEnv):
 
     def step(self, actions: NDArray[Any]) -> Step:  # type: ignore[override]
         """Advance every environment by one control step."""
+        before = self._measured() if self.watchers else None
         state = self._advance(actions)
+        if before is not None:
+            after = self._measured()
+            for watcher in self.watchers:
+                watcher(before, after)
         reward = self.task.reward(state)
         terminated = self.task.terminated(state)
         diverged = self.sim.diverged
@@ -304,6 +312,11 @@ class RobotVectorEnv(VectorEnv):
             tip_position=tip,
             tip_rotation=rotation,
         )
+
+    def _measured(self) -> Measured:
+        """Return a copy of what all sensors measure now."""
+        signals = self.sim.measure().signals()
+        return Measured(**{name: value.copy() for name, value in signals.items()})
 
     def _observe(self, ids: NDArray[np.int32] | None = None) -> NDArray[np.float32]:
         """Return what the policies of `ids`, by default all, see now, (n, nobs)."""

@@ -1,5 +1,6 @@
 """Export of a training run."""
 
+import json
 import platform
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,14 @@ from sim2real import __version__, config
 from sim2real.errors import ConfigError
 from sim2real.export.checks import is_absolute
 from sim2real.export.onnx_file import export
+from sim2real.gap.digest import digest
 from sim2real.parameters.posterior import Posterior
 from sim2real.sim.kinematics import Kinematics
 from sim2real.sim.model import compile_model
 from sim2real.tasks import make_task
 from sim2real.training.adaptation import ADAPTED
 from sim2real.training.job import Job
-from sim2real.training.run import load_policy, robot_of
+from sim2real.training.run import GAP, load_policy, robot_of
 
 
 def export_run(folder: Path, path: Path) -> float:
@@ -36,15 +38,20 @@ def export_run(folder: Path, path: Path) -> float:
     if (folder / ADAPTED).is_file():
         trained_on = config.read_toml(folder / ADAPTED)["randomize"]
     if job.posterior is not None:
-        trained_on["posterior"] = _portable(config.to_dict(Posterior.load(Path(job.posterior))))
+        trained_on["posterior"] = config.to_dict(Posterior.load(Path(job.posterior)))
     versions = {
         "sim2real": __version__,
         "torch": torch.__version__,
         "onnxruntime": onnxruntime.__version__,
         "python": platform.python_version(),
     }
-    origin = {"job": _portable(config.to_dict(job)), "versions": versions}
-    return export(load_policy(folder), robot, task, path, trained_on=trained_on, origin=origin)
+    origin: dict[str, Any] = {"job": config.to_dict(job), "versions": versions}
+    if (folder / GAP).is_file():
+        text = (folder / GAP).read_text()
+        report = json.loads(text)
+        origin["gap"] = {"training": digest(text), "report": report["report"]}
+    told = {"trained_on": _portable(trained_on), "origin": _portable(origin)}
+    return export(load_policy(folder), robot, task, path, **told)
 
 
 def _portable(value: Any) -> Any:

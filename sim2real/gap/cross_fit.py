@@ -15,9 +15,9 @@ from sim2real.gap.transitions import Transitions
 Array = NDArray[np.float64]
 
 FOLDS = 5
-STEPS = 500
+STEPS = 250
 """Of each fold's classifiers."""
-SETTINGS = EstimatorSettings(noise=0.2, members=3, batch=128, hidden=(48, 48))
+SETTINGS = EstimatorSettings(noise=0.2, members=2, batch=128, hidden=(48, 48), learning_rate=3e-3)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,8 @@ _FAR = 10.0
 """Standardized inputs end here: an outlier must not decide."""
 _SHARED = 0.05
 """Of each domain, the least share that must lie where the other has been."""
+_LOOK = 50
+"""Steps between looks at what is held out, if there are more."""
 _FEWEST = 32
 """Transitions of a domain without which nothing can be held out, nor compared."""
 
@@ -119,8 +121,7 @@ class GapEstimator:
         fitted, held_out = zip(
             *(_split(rows, self.settings.held_out) for rows in domains), strict=True
         )
-        for _ in range(steps):
-            self._step(fitted)
+        self._learn(fitted, held_out, steps)
         return self._calibrate(held_out, shared)
 
     def estimate(self, transitions: Transitions) -> Estimate:
@@ -209,6 +210,30 @@ class GapEstimator:
                 " visits, or start the simulation from the log's states"
             )
         return shares[1]
+
+    def _learn(
+        self, fitted: Sequence[torch.Tensor], held_out: Sequence[torch.Tensor], steps: int
+    ) -> None:
+        """Take `steps` steps; of many, keep the networks that do best on what is held out.
+
+        What little a few transitions tell is learned in a few hundred steps, and then by heart.
+        """
+        best, kept = torch.inf, None
+        for step in range(1, steps + 1):
+            self._step(fitted)
+            if steps > _LOOK and (step % _LOOK == 0 or step == steps):
+                loss = self._loss(held_out)
+                if loss < best:
+                    best, kept = loss, copy.deepcopy(self._networks.state_dict())
+        if kept is not None:
+            self._networks.load_state_dict(kept)
+
+    def _loss(self, held_out: Sequence[torch.Tensor]) -> float:
+        """Return the ensemble's cross entropy on transitions (m, d) of each domain."""
+        size = min(map(len, held_out))
+        residual, sa = self._logits(torch.cat([rows[-size:] for rows in held_out]))
+        labels = torch.tensor([SOURCE, TARGET]).repeat_interleave(size)
+        return float(torch.nn.functional.cross_entropy((residual + sa).mean(dim=0), labels))
 
     def _step(self, domains: Sequence[torch.Tensor]) -> None:
         batch, members, noise = self.settings.batch, self._networks.members, self.settings.noise

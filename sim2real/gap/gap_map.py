@@ -1,6 +1,5 @@
 """Where a simulator is wrong: one number, the joints, the regimes, the times, the likely reason."""
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from sim2real import __version__, config
 from sim2real.calibration.recipe import Recipe
 from sim2real.gap.cross_fit import CrossFit, Scores
+from sim2real.gap.digest import digest
 from sim2real.gap.fields import (
     Believability,
     Plane,
@@ -103,11 +103,6 @@ class GapMap:
     def digest(self) -> str:
         """A hash of the report: what a controller trained on it carries."""
         return digest(self.to_json())
-
-
-def digest(text: str) -> str:
-    """Return the hash of a report's JSON text."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def gap_map(  # noqa: PLR0913 - what it compares, and with what

@@ -29,13 +29,18 @@ def missing_acceleration(residual: Array, time: Array) -> Array:
 
 
 def about_parabola(residual: Array) -> Array:
-    """Return the variance of residuals (n, nsample, njoint) about a parabola each, (n, njoint)."""
+    """Return the typical variance of residuals (n, nsample, njoint) about a parabola, (njoint,).
+
+    Of each of the `n` its own; the median over them, as that of the true variance: a χ²'s is below
+    its mean (Wilson and Hilferty 1931).
+    """
     n = residual.shape[1]
     if n < 5:
-        return residual.var(axis=1)
+        return np.median(residual.var(axis=1), axis=0)
     basis = np.vander(np.linspace(-1.0, 1.0, n), 3)
     rest = residual - np.einsum("ts,nsj->ntj", basis @ np.linalg.pinv(basis), residual)
-    return np.square(rest).sum(axis=1) / (n - 3)
+    variance = np.square(rest).sum(axis=1) / (n - 3)
+    return np.median(variance, axis=0) / (1.0 - 2.0 / (9.0 * (n - 3))) ** 3
 
 
 def inertia(robot: Robot, model: mujoco.MjModel, position: Array) -> Array:

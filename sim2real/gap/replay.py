@@ -167,12 +167,11 @@ class LogReplay:
         residual = self.windows.measured - self._rollouts(tuple(self._given)).predict(
             self.windows, row
         )[0]  # fmt: skip
-        left = about_parabola(residual)
-        noise = np.empty((len(left), 1, left.shape[1]))
+        noise = np.empty((len(residual), 1, residual.shape[2]))
         for log in np.unique(self.windows.log):
             rows = self.windows.log == log
-            found = np.median(left[rows], axis=0)
-            noise[rows] = np.sqrt(np.minimum(found, self.windows.noise[rows].max(axis=0)))
+            found = np.minimum(about_parabola(residual[rows]), self.windows.noise[rows].max(axis=0))
+            noise[rows] = np.sqrt(found)
         return noise
 
     def _missing(self, residual: Array, rows: NDArray[np.int64] | None = None) -> Array:

@@ -10,7 +10,7 @@ from sim2real.robot import Robot
 from sim2real.signals import measured_signals
 from sim2real.sim.clock import Clock
 from sim2real.sim.commands import CommandPath
-from sim2real.sim.friction import Stiction
+from sim2real.sim.friction import DryFriction
 from sim2real.sim.pushes import Pushes
 from sim2real.sim.sensors import Sensors
 from sim2real.sim.servos import Servos
@@ -37,7 +37,7 @@ class Effects:
         )
         self.commands = CommandPath(nsim, len(robot.driven))
         self.servos = Servos(nsim, robot)
-        self.stiction = Stiction(nsim, njoint)
+        self.friction = DryFriction(nsim, njoint)
         self.pushes = Pushes(nsim, nbody)
 
     def reset(self, rows: NDArray[Any], truth: Mapping[str, Array], command: Array) -> None:
@@ -63,7 +63,7 @@ class Effects:
         """Whether anything acts on the physics during a control step."""
         return bool(
             self.servos.parameters.uses()
-            or self.stiction.used
+            or self.friction.used
             or self.pushes.used
             or self.commands.parameters.uses("delay_jitter")
         )
@@ -71,7 +71,7 @@ class Effects:
     @property
     def every_physics_step(self) -> bool:
         """Whether anything changes from one physics step to the next."""
-        return self.servos.every_physics_step or self.stiction.used
+        return self.servos.every_physics_step or self.friction.used
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
         """Return what they remember: all that is needed to continue exactly."""

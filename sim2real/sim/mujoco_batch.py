@@ -1,6 +1,9 @@
 """MuJoCo's batched simulation behind the Simulator interface."""
 
+import contextlib
 import copy
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import final
 
 import mujoco
@@ -17,6 +20,7 @@ from sim2real.sim.mujoco_effects import History, MujocoEffects
 from sim2real.sim.simulator import Array, Ids, Simulator
 
 _NONE, _VEL = mujoco.mjtStage.mjSTAGE_NONE.value, mujoco.mjtStage.mjSTAGE_VEL.value
+_ACC = mujoco.mjtStage.mjSTAGE_ACC.value
 
 _BAD = [
     int(getattr(mujoco.mjtWarning, f"mjWARN_BAD{what}"))
@@ -105,7 +109,9 @@ class MujocoSimulator(Simulator):
         self._history.fill(self.fields.bind("history"), ids, command)
         self._blowups[ids] = 0  # before forward: it counts an impossible start
         self._diverged[ids] = False
-        if self._stage != _NONE:
+        if self.effects.friction.loaded:
+            self.fields.forward(ids, _ACC)  # the first step needs the load at the start
+        elif self._stage != _NONE:
             self.fields.forward(ids, self._stage)
         self.effects.reset(ids, self.truth, command)
 
@@ -132,8 +138,68 @@ class MujocoSimulator(Simulator):
             self._blowups[self._diverged] = 0
         self.effects.advance(self.truth)
 
+    def replay(
+        self, command: Array, record: Sequence[str], enabled: NDArray[np.bool_] | None = None
+    ) -> dict[str, Array]:
+        """Advance by `n` physics steps with a command for each, and return what they recorded.
+
+        What is drawn, and what changes once a control step, stays as it is: the clock stands still.
+
+        Args:
+            command: (nsim, n, nu).
+            record: fields of MjData, each returned as (nsim, n, ...).
+            enabled: whether the drives are on (nsim, n); by default throughout.
+        """
+        if enabled is None or enabled.all():
+            return self._replayed(command, record)
+        with self._kept("actuator_forcerange") as limits:
+            full, parts = limits.copy(), []
+            for part in _constant_stretches(enabled):
+                limits[...] = full * enabled[:, part.start, None, None]
+                parts.append(self._replayed(command[:, part], record))
+                limits[...] = full
+        return {name: np.concatenate([part[name] for part in parts], axis=1) for name in record}
+
+    def _replayed(self, command: Array, record: Sequence[str]) -> dict[str, Array]:
+        if not self.effects.within_step:
+            return self.fields.rollout(command.shape[1], command, record=record)
+        bound = {name: self.fields.bind(name) for name in record}
+        nstep = command.shape[1]
+        recorded = {name: np.empty((self.nsim, nstep, *a.shape[1:])) for name, a in bound.items()}
+        row = 0
+
+        def advance(n: int, last: bool) -> None:
+            nonlocal row
+            self.fields.step(nstep=n)
+            for name, array in bound.items():
+                recorded[name][:, row] = array
+            row += 1
+            if row < nstep:
+                self._ctrl[...] = command[:, row]
+
+        self._ctrl[...] = command[:, 0]
+        self._hook.step(nstep, advance, self._joint_dofs, chunk=1)
+        return recorded
+
+    @contextlib.contextmanager
+    def _kept(self, field: str) -> Iterator[Array]:
+        """Let a field be written to, and put it back."""
+        array = self.fields.expand(field)
+        before = array.copy()
+        try:
+            yield array
+        finally:
+            array[...] = before
+
     def _advance(self, nstep: int, last: bool) -> None:
         self.fields.step(nstep=nstep, stage=self._stage if last else _NONE)
+
+
+def _constant_stretches(enabled: NDArray[np.bool_]) -> list[slice]:
+    """Return the stretches of columns of `enabled` (nsim, n) that are alike."""
+    changes = np.flatnonzero((enabled[:, 1:] != enabled[:, :-1]).any(axis=0)) + 1
+    edges = [0, *changes.tolist(), enabled.shape[1]]
+    return [slice(a, b) for a, b in itertools.pairwise(edges)]
 
 
 def _without_islands(model: mujoco.MjModel) -> mujoco.MjModel:

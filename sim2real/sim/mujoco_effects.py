@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim2real.sim.effects import Effects
+from sim2real.sim.friction import transmitted
 from sim2real.sim.servos import Law
 
 Array = NDArray[np.float64]
@@ -29,7 +30,12 @@ class MujocoEffects:
         self._history = History(model)
 
     def step(
-        self, nstep: int, advance: Callable[[int, bool], None], dof: NDArray[np.int32]
+        self,
+        nstep: int,
+        advance: Callable[[int, bool], None],
+        dof: NDArray[np.int32],
+        *,
+        chunk: int | None = None,
     ) -> None:
         """Advance by a control step of `nstep` physics steps, with the effects.
 
@@ -37,8 +43,10 @@ class MujocoEffects:
             nstep: physics steps.
             advance: takes a number of physics steps, and whether they are the control step's last.
             dof: where the robot's joints stand in qvel, (njoint,).
+            chunk: physics steps to take at once; by default as many as the effects allow.
         """
-        chunk = 1 if self._effects.every_physics_step else nstep
+        if chunk is None:
+            chunk = 1 if self._effects.every_physics_step else nstep
         with self._put_back() as base, self._pushed():
             self._vary_delays(base)
             for done in range(chunk, nstep + 1, chunk):
@@ -50,7 +58,7 @@ class MujocoEffects:
     def _put_back(self) -> Iterator[dict[str, Array]]:
         names = {
             _SERVO: self._effects.servos.parameters.uses(),
-            ("dof_frictionloss",): self._effects.stiction.used,
+            ("dof_frictionloss",): self._effects.friction.used,
             ("actuator_delay",): self._effects.commands.parameters.uses("delay_jitter"),
         }
         used = [name for group, is_used in names.items() if is_used for name in group]
@@ -98,10 +106,15 @@ class MujocoEffects:
         limits[..., 0], limits[..., 1] = law.low, law.high
 
     def _stick(self, base: dict[str, Array], dof: NDArray[np.int32]) -> None:
-        if "dof_frictionloss" in base:
-            self._batch.expand("dof_frictionloss")[:, dof] = self._effects.stiction.friction(
-                base["dof_frictionloss"][:, dof], self._batch.bind("qvel")[:, dof]
-            )
+        if "dof_frictionloss" not in base:
+            return
+        load = None
+        if self._effects.friction.loaded:  # of the physics step before: there is no newer one
+            bind = self._batch.bind
+            load = transmitted(bind("qfrc_actuator")[:, dof], bind("qfrc_bias")[:, dof])
+        self._batch.expand("dof_frictionloss")[:, dof] = self._effects.friction.level(
+            base["dof_frictionloss"][:, dof], self._batch.bind("qvel")[:, dof], load
+        )
 
     def _control(self) -> Array:
         """Return what the actuators act on in the next physics step, (nsim, nu)."""

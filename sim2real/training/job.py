@@ -6,6 +6,7 @@ from typing import Literal
 
 from sim2real import config, shipped
 from sim2real.errors import ConfigError
+from sim2real.gap.settings import GapSettings
 from sim2real.randomization.adaptive.settings import AdaptiveSettings
 
 
@@ -99,6 +100,7 @@ class Job:
     """Iterations between evaluations; the best policy on them is kept."""
     evaluation_envs: int = 64
     adaptive: AdaptiveSettings = field(default_factory=AdaptiveSettings)
+    gap: GapSettings = field(default_factory=GapSettings)
     ppo: PPOSettings = field(default_factory=PPOSettings)
     sac: SACSettings = field(default_factory=SACSettings)
 
@@ -116,6 +118,14 @@ class Job:
                 raise ConfigError(f"{name}: {count} must be at least 1")
         if self.adaptive.algorithm not in (None, "epopt") and not self.randomized:
             raise ConfigError(f"adaptive: {self.adaptive.algorithm} needs randomized = true")
+        if self.gap.method is not None and self.adaptive.worst is not None:
+            raise ConfigError(
+                "gap: epopt learns from chosen episodes already: leave one of them out"
+            )
+        if self.gap.method == "mix" and self.algorithm != "sac":
+            raise ConfigError(
+                'gap: mix needs algorithm = "sac": PPO learns from what its present policy did only'
+            )
         if self.adaptive.worst is not None and self.algorithm != "ppo":
             raise ConfigError(
                 'adaptive: epopt needs algorithm = "ppo": a replay buffer mixes all episodes'

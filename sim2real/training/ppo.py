@@ -5,7 +5,9 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import Any, final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from rsl_rl.algorithms import PPO
 from rsl_rl.models import MLPModel
 from rsl_rl.storage import RolloutStorage
@@ -15,6 +17,7 @@ from sim2real.envs.rsl_rl import RslRlEnv
 from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.errors import ConfigError
 from sim2real.randomization.adaptive.epopt import EPOptSettings, worst
+from sim2real.training.correction import RoundCorrection
 from sim2real.training.job import PPOSettings
 from sim2real.training.policy import Policy
 from sim2real.training.statistics import EpisodeStatistics
@@ -37,6 +40,7 @@ class PPOTrainer(Trainer):
         nthread: int = 1,
         *,
         worst: EPOptSettings | None = None,
+        correction: RoundCorrection | None = None,
     ):
         """Make a trainer.
 
@@ -46,9 +50,11 @@ class PPOTrainer(Trainer):
             seed: of networks, actions and minibatches.
             nthread: threads that update the networks.
             worst: learn from whole episodes, and only from those of the lowest returns.
+            correction: of what is learned from, for the gap to a target.
         """
         torch.manual_seed(seed)
         self._settings, self._nthread, self._worst = settings, nthread, worst
+        self._correction = correction
         self.env, self._env = env, RslRlEnv(env)
         self._statistics = EpisodeStatistics(env.num_envs)
         self._algorithm = _make_algorithm(self._env, settings)
@@ -59,8 +65,10 @@ class PPOTrainer(Trainer):
         with torch.inference_mode():
             if self._worst is None:
                 steps, chosen = self._settings.rollout_steps, {}
-                for _ in range(steps):
-                    self._step()
+                # without the value that is added where an episode runs out of time
+                earned = [self._step()[0] for _ in range(steps)]
+                if self._correction is not None:
+                    chosen = self._correct(self._correction, torch.stack(earned).numpy())
                 self._algorithm.compute_returns(self._env.get_observations())
             else:
                 steps, chosen = self._collect_episodes(self._worst)
@@ -100,6 +108,7 @@ class PPOTrainer(Trainer):
             "statistics": self._statistics.state_dict(),
             "torch": torch.get_rng_state(),
             "steps": self.steps,
+            "correction": None if self._correction is None else self._correction.state_dict(),
         }
 
     def load_state_dict(self, data: dict[str, Any]) -> None:  # noqa: D102
@@ -109,6 +118,31 @@ class PPOTrainer(Trainer):
         self._statistics.load_state_dict(data["statistics"])
         torch.set_rng_state(data["torch"])
         self.steps = data["steps"]
+        if self._correction is not None:
+            self._correction.load_state_dict(data["correction"])
+
+    def _correct(
+        self, correction: RoundCorrection, reward: NDArray[np.float32]
+    ) -> dict[str, float]:
+        """Correct the rollout, which earned `reward` (nstep, n); return what to log."""
+        storage: Any = self._algorithm.storage
+        steps, good = correction.take()
+        shape = good.shape
+        with torch.inference_mode(False):  # its networks learn here
+            logged = correction.learn(self._explore, steps, good, reward)
+        bonus = torch.from_numpy(correction.gap.bonus(steps).reshape(shape) * good)
+        storage.rewards += bonus.float()[..., None]
+        weights = correction.gap.weights(steps)
+        if weights is not None:
+            storage.weigh(torch.from_numpy(weights.reshape(shape) * good).float())
+        return logged
+
+    def _explore(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return actions (n, ncommand) as the policy draws them in training."""
+        groups = {"policy": torch.from_numpy(observation)}
+        observations = TensorDict(groups, batch_size=[len(observation)])  # type: ignore[arg-type]
+        with torch.inference_mode():
+            return self._algorithm.actor(observations, stochastic_output=True).numpy()
 
     def _collect_episodes(self, settings: EPOptSettings) -> tuple[int, dict[str, float]]:
         """Fill the storage with an episode of each environment, and leave out all but the worst.
@@ -247,10 +281,11 @@ def _refit(
 class _Rollout(RolloutStorage):
     """The library's storage, shuffled once an update: its minibatches are the same every epoch.
 
-    Steps that were left out are in none of them.
+    Steps that were left out are in none of them; others may be in several, by their weights.
     """
 
     _left_out: torch.Tensor | None = None
+    _weights: torch.Tensor | None = None
 
     def leave_out(self, environments: torch.Tensor) -> None:
         """Leave the step that is added next out, of these environments (n,)."""
@@ -259,9 +294,13 @@ class _Rollout(RolloutStorage):
             self._left_out = torch.zeros(size, dtype=torch.bool)
         self._left_out[self.step] = environments
 
+    def weigh(self, weights: torch.Tensor) -> None:
+        """Learn from each step in proportion to its weight (nstep, n): it is drawn as often."""
+        self._weights = weights
+
     def clear(self) -> None:
         super().clear()
-        self._left_out = None
+        self._left_out = self._weights = None
 
     def shorten(self) -> None:
         """Forget the room for steps that were not added."""
@@ -308,6 +347,10 @@ class _Rollout(RolloutStorage):
 
     def _order(self, num_mini_batches: int) -> tuple[torch.Tensor, int]:
         """Return the shuffled rows of all minibatches, and how many are in one."""
+        if self._weights is not None:
+            size = self.num_envs * self.num_transitions_per_env // num_mini_batches
+            drawn = torch.multinomial(self._weights.flatten(), num_mini_batches * size, True)
+            return drawn, size
         if self._left_out is None:
             size = self.num_envs * self.num_transitions_per_env // num_mini_batches
             return torch.randperm(num_mini_batches * size, device=self.device), size

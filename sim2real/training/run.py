@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -27,8 +27,15 @@ from sim2real.training.policy import Policy
 from sim2real.training.trainer import Trainer
 from sim2real.training.worlds import WorldLog
 
+if TYPE_CHECKING:
+    from sim2real.training.correction import RoundCorrection
+
 Progress = Callable[[int, dict[str, float]], None]
 """Called after every iteration with the steps so far and what was logged."""
+
+
+GAP = "gap.json"
+"""In a run's folder: what was done about the gap to a target, and what is to be said about it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +50,8 @@ class Result:
     """Of the best policy: mean return, worst tenth, success rate."""
     diverged: int
     """How many episodes of the training ended because their simulation diverged."""
+    warnings: tuple[str, ...] = ()
+    """What is wrong about the correction for a gap, in words."""
 
 
 def train(
@@ -100,20 +109,33 @@ class _Ranges:
 
 def make_trainer(job: Job, robot: Robot, posterior: Posterior | None) -> Trainer:
     """Return the job's algorithm on its environments, whose ranges stay as declared."""
-    return _trainer(job, _training_environment(job, robot, posterior))
+    env = _training_environment(job, robot, posterior)
+    return _trainer(job, env, _correction(job, env))
 
 
-def _trainer(job: Job, env: RobotVectorEnv) -> Trainer:
+def _trainer(job: Job, env: RobotVectorEnv, correction: "RoundCorrection | None") -> Trainer:
     # more threads than the simulator's would fight with them for the cores
     torch.set_num_threads(1)
     seed = randomness.integer_seed(job.seed, "learning")
     if job.algorithm == "ppo":
         from sim2real.training.ppo import PPOTrainer
 
-        return PPOTrainer(env, job.ppo, seed, job.nthread, worst=job.adaptive.worst)
+        return PPOTrainer(
+            env, job.ppo, seed, job.nthread, worst=job.adaptive.worst, correction=correction
+        )
     from sim2real.training.sac import SACTrainer
 
-    return SACTrainer(env, job.sac, seed)
+    return SACTrainer(env, job.sac, seed, correction=correction)
+
+
+def _correction(job: Job, env: RobotVectorEnv) -> "RoundCorrection | None":
+    if job.gap.method is None:
+        return None
+    from sim2real.training.correction import RoundCorrection
+
+    per_round = job.ppo.rollout_steps if job.algorithm == "ppo" else job.sac.iteration_steps
+    rounds = max(1, job.budget // (per_round * env.num_envs))
+    return RoundCorrection(job.gap, env, rounds=rounds, seed=job.seed)
 
 
 def load_policy(folder: Path) -> Policy:
@@ -138,7 +160,8 @@ class _Run:
         self._job, self._folder = job, folder
         env = _training_environment(job, robot, posterior)
         self._adaptation = Adaptation.of(env, job.adaptive)
-        self._trainer = _trainer(job, env)
+        self._correction = _correction(job, env)
+        self._trainer = _trainer(job, env, self._correction)
         self._evaluation = _environment(job, robot, posterior, job.evaluation_envs, "evaluation")
         self._worlds = WorldLog(folder / "worlds", self._trainer.env) if job.log_worlds else None
         self._iteration = 0
@@ -168,6 +191,7 @@ class _Run:
             steps=self._trainer.steps,
             evaluation=self._best,
             diverged=self._trainer.env.diverged,
+            warnings=() if self._correction is None else tuple(self._correction.warnings()),
         )
 
     def start_from(self, folder: Path) -> None:
@@ -212,6 +236,9 @@ class _Run:
         _save_torch(data, self._folder / "checkpoint.pt")
         if self._adaptation is not None:
             self._adaptation.save(self._folder)
+        if self._correction is not None:
+            text = json.dumps(self._correction.report(), indent=2) + "\n"
+            config.write_atomically(self._folder / GAP, text.encode())
 
 
 class _Interrupt:

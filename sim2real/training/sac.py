@@ -5,14 +5,15 @@ from typing import Any, final
 import numpy as np
 import torch
 from stable_baselines3 import SAC
-from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 
 from sim2real.envs.stable_baselines3 import StableBaselines3Env
 from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.errors import ConfigError
+from sim2real.training.correction import RoundCorrection
 from sim2real.training.job import SACSettings
 from sim2real.training.policy import Policy
+from sim2real.training.replay import Replay
 from sim2real.training.statistics import EpisodeStatistics
 from sim2real.training.trainer import OTHER_NETWORKS, Trainer
 
@@ -21,8 +22,23 @@ from sim2real.training.trainer import OTHER_NETWORKS, Trainer
 class SACTrainer(Trainer):
     """Soft actor-critic (Haarnoja et al. 2018)."""
 
-    def __init__(self, env: RobotVectorEnv, settings: SACSettings, seed: int):
-        self._settings, self.env = settings, env
+    def __init__(
+        self,
+        env: RobotVectorEnv,
+        settings: SACSettings,
+        seed: int,
+        *,
+        correction: RoundCorrection | None = None,
+    ):
+        """Make a trainer.
+
+        Args:
+            env: what to learn in.
+            settings: of the algorithm.
+            seed: of networks, actions and batches.
+            correction: of what is learned from, for the gap to a target.
+        """
+        self._settings, self.env, self._correction = settings, env, correction
         self._statistics = EpisodeStatistics(env.num_envs)
         self._callback = _Note(self._statistics)
         smooth = settings.noise == "state_dependent"
@@ -37,7 +53,7 @@ class SACTrainer(Trainer):
             tau=settings.tau,
             train_freq=settings.train_every,
             gradient_steps=settings.gradient_steps * settings.train_every,
-            replay_buffer_class=_Replay,
+            replay_buffer_class=Replay,
             use_sde=smooth,
             use_sde_at_warmup=smooth,
             policy_kwargs={"net_arch": list(settings.hidden)}
@@ -46,6 +62,8 @@ class SACTrainer(Trainer):
             device="cpu",
         )
         env.single_action_space.seed(seed)
+        if correction is not None:
+            self._buffer.correct(correction)
         self.steps = 0
 
     def iterate(self) -> dict[str, float]:  # noqa: D102
@@ -58,7 +76,25 @@ class SACTrainer(Trainer):
             for key, value in logged.items()
             if key.startswith("train/")
         }
-        return self._statistics.summary() | losses
+        return self._statistics.summary() | losses | self._learn_gap()
+
+    @property
+    def _buffer(self) -> Replay:
+        buffer = self._model.replay_buffer
+        assert isinstance(buffer, Replay)  # SAC makes it on construction
+        return buffer
+
+    def _learn_gap(self) -> dict[str, float]:
+        """Let the correction learn from the iteration; return what to log."""
+        if self._correction is None:
+            return {}
+        logged = self._correction.learn(self._explore, *self._buffer.take_round())
+        self._buffer.add_target(self._correction.played)
+        return logged
+
+    def _explore(self, observation: np.ndarray) -> np.ndarray:
+        """Return actions (n, ncommand) as the policy draws them in training."""
+        return self._model.predict(observation, deterministic=False)[0]
 
     def policy(self) -> Policy:  # noqa: D102
         actor = self._model.actor
@@ -75,18 +111,18 @@ class SACTrainer(Trainer):
             raise ConfigError(OTHER_NETWORKS) from None
 
     def state_dict(self) -> dict[str, Any]:  # noqa: D102
-        model, buffer = self._model, self._model.replay_buffer
-        assert buffer is not None  # SAC makes it on construction
+        model, buffer = self._model, self._buffer
         return {
             "parameters": model.get_parameters(),
             "log_entropy_coefficient": model.log_ent_coef,  # in no state_dict of the library's
-            "buffer": {key: getattr(buffer, key) for key in _BUFFER},
+            "buffer": buffer.state_dict(),
             "last": (model._last_obs, model._last_episode_starts),
             "env": self.env.state_dict(),
             "statistics": self._statistics.state_dict(),
             "random": (torch.get_rng_state(), np.random.get_state()),  # noqa: NPY002
             "actions": model.action_space.np_random.bit_generator.state,
             "steps": self.steps,
+            "correction": None if self._correction is None else self._correction.state_dict(),
         }
 
     def load_state_dict(self, data: dict[str, Any]) -> None:  # noqa: D102
@@ -95,8 +131,7 @@ class SACTrainer(Trainer):
         with torch.no_grad():
             model.log_ent_coef.copy_(data["log_entropy_coefficient"])  # type: ignore[union-attr]
         model.num_timesteps = data["steps"]
-        for key, value in data["buffer"].items():
-            setattr(model.replay_buffer, key, value)
+        self._buffer.load_state_dict(data["buffer"])
         model._last_obs, model._last_episode_starts = data["last"]
         self.env.load_state_dict(data["env"])
         self._statistics.load_state_dict(data["statistics"])
@@ -104,35 +139,8 @@ class SACTrainer(Trainer):
         np.random.set_state(data["random"][1])  # noqa: NPY002 - what the library draws from
         model.action_space.np_random.bit_generator.state = data["actions"]
         self.steps = data["steps"]
-
-
-_BUFFER = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts", "pos",
-           "full")  # fmt: skip
-
-
-class _Replay(ReplayBuffer):
-    """The library's buffer, without the steps in which a simulation diverged."""
-
-    def add(
-        self,
-        obs: np.ndarray,
-        next_obs: np.ndarray,
-        action: np.ndarray,
-        reward: np.ndarray,
-        done: np.ndarray,
-        infos: list[dict[str, Any]],
-    ) -> None:
-        rows = np.arange(self.n_envs)
-        good = np.array([not info.get("diverged", False) for info in infos])
-        if not good.all():
-            if not good.any():
-                return
-            # a row of the buffer holds a step of each environment: another's stands in
-            rows = np.where(good, rows, np.flatnonzero(good)[0])
-            obs, next_obs, action, reward, done = (
-                array[rows] for array in (obs, next_obs, action, reward, done)
-            )
-        super().add(obs, next_obs, action, reward, done, [infos[row] for row in rows])
+        if self._correction is not None:
+            self._correction.load_state_dict(data["correction"])
 
 
 class _Note(BaseCallback):

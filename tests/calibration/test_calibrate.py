@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sim2real.calibration.calibrate import Calibration, calibrate
+from sim2real.calibration.calibrate import calibrate
+from sim2real.calibration.result import Calibration
 from sim2real.calibration.rollouts import Rollouts
 from sim2real.errors import CalibrationError
 from sim2real.parameters.posterior import Posterior

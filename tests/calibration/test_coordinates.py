@@ -12,7 +12,7 @@ def coordinates(robot, prior, bounds=None):
     name = "body.bob.mass"
     recipe = Recipe(robot="pendulum", parameters={name: Parameter(prior=prior, bounds=bounds)})
     parameters = ParameterSet(model, ("pivot",), (name,))
-    return Coordinates.of(recipe, parameters, model.opt.timestep)
+    return Coordinates.of(recipe.unknowns, parameters, model.opt.timestep)
 
 
 def test_a_prior_that_reaches_the_impossible_is_refused(pendulum):

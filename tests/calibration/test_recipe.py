@@ -23,7 +23,7 @@ def test_every_shipped_recipe_loads_and_its_robot_exists(path: Path):
 
 def test_a_recipe_needs_little(tmp_path: Path):
     recipe = write(tmp_path, MINIMAL)
-    assert recipe.priors["body.bob.mass"].bounds(0.5) == (0.25, 1.0)
+    assert recipe.unknowns[0].prior.bounds(0.5) == (0.25, 1.0)
     assert recipe.commands == "sent"
 
 

@@ -1,12 +1,11 @@
 import numpy as np
 import pytest
 
-from sim2real.calibration.coordinates import Coordinates
+from sim2real.calibration.problem import Problem
 from sim2real.calibration.residual import Residual
-from sim2real.calibration.rollouts import Rollouts, calibration_model, grid_of
-from sim2real.calibration.windows import Windows, cut
+from sim2real.calibration.rollouts import calibration_model
+from sim2real.calibration.windows import Windows
 from sim2real.errors import CalibrationError
-from sim2real.randomization.parameters import ParameterSet
 
 PLANTED = {
     "body.bob.mass": 0.6,
@@ -21,15 +20,12 @@ PLANTED = {
 def problem(pendulum, recipe, record):
     """The windows of a noiseless twin, with the true velocities at their starts."""
     log, chosen = record(PLANTED, seconds=6.0), recipe(*PLANTED)
-    model = calibration_model(pendulum, chosen)
-    parameters = ParameterSet(model, ("pivot",), tuple(PLANTED))
-    grid = grid_of(pendulum, model)
-    windows = cut([log], chosen, grid, 0.5)
+    problem = Problem(pendulum, chosen)
+    windows = problem.windows([log], 0.5)
     rows = np.round(windows.start * 100).astype(int)
     fields = {**vars(windows), "position": log.position[rows], "velocity": log.velocity[rows]}
-    rollouts = Rollouts(pendulum, model, parameters, nthread=1)
-    coordinates = Coordinates.of(chosen, parameters, model.opt.timestep)
-    return Residual(rollouts, Windows(**fields), coordinates), rollouts
+    rollouts, assignment = problem.rollouts, problem.assignment([log])
+    return Residual(rollouts, Windows(**fields), problem.coordinates, assignment), rollouts
 
 
 def test_the_true_parameters_predict_the_log_from_the_middle_with_its_delay(problem):
@@ -86,7 +82,5 @@ def test_measured_torque_knows_no_limit(pendulum, recipe):
 
 def test_a_prior_without_width_is_refused(pendulum, recipe):
     chosen = recipe(priors={"joint.pivot.damping": {"set": [0.1, 0.1]}})
-    model = calibration_model(pendulum, chosen)
-    parameters = ParameterSet(model, ("pivot",), ("joint.pivot.damping",))
     with pytest.raises(CalibrationError, match="leave nothing to fit"):
-        Coordinates.of(chosen, parameters, 0.001)
+        Problem(pendulum, chosen)

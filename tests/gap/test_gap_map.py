@@ -8,7 +8,8 @@ import pytest
 
 from sim2real.errors import CalibrationError, GapError
 from sim2real.evaluation.gap_report import write_gap
-from sim2real.gap.gap_map import digest, gap_map
+from sim2real.gap.digest import digest
+from sim2real.gap.gap_map import gap_map
 from sim2real.gap.missing_torque import inertia, missing_acceleration
 from sim2real.gap.replay import LogReplay
 from sim2real.gap.suspects import suspects

@@ -186,7 +186,7 @@ def test_play_ends_at_its_ends_and_a_joint_drags_its_motor_along():
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_sticking_joint_holds_below_breakaway_and_slides_above(carts, engine):
     simulator = carts(engine, joint='frictionloss="1" solimpfriction="0.999 0.9999 0.001"')
-    stiction = simulator.effects.stiction.parameters
+    stiction = simulator.effects.friction.parameters
     stiction.expand("stiction")[...] = 0.5
     stiction.expand("stribeck_velocity")[...] = 0.05
     reset(simulator)
@@ -382,7 +382,7 @@ def test_a_finer_control_loop_is_the_same_physics(carts):
     for hz in (1000.0, 100.0):
         simulator = carts(MujocoSimulator, SERVO, hz=hz)
         servo(simulator, deadband=0.01, backlash=0.01, thermal_fade=0.3, voltage_sag=0.2)
-        simulator.effects.stiction.parameters.expand("stiction")[...] = 0.3
+        simulator.effects.friction.parameters.expand("stiction")[...] = 0.3
         reset(simulator)
         play(simulator, 0.3, round(0.5 * hz))
         ends.append(simulator.position.copy())
@@ -397,3 +397,69 @@ def test_a_robots_ranges_say_how_long_a_command_can_take(make_robot):
               "joint.rail0.position_delay": {"set": [0.0, 0.5]}}  # fmt: skip
     model = compile_model(dataclasses.replace(robot, randomize=ranges))
     assert model.actuator_history[0, 0] == 30
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_friction_grows_with_the_torque_between_motor_and_load(carts, engine):
+    sim = carts(engine)
+    sim.effects.friction.parameters.expand("load_friction")[...] = 0.2
+    reset(sim, velocity=1.0, command=4.0)
+    np.testing.assert_allclose(forces(play(sim, 4.0, 20), 1.0)[2:], 4.0 - 0.2 * 4.0, rtol=2e-2)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_breaks_loose_grows_with_the_load_at_low_speed_only(carts, engine):
+    sim = carts(engine)
+    sim.effects.friction.parameters.expand("load_stiction")[...] = 0.5
+    sim.effects.friction.parameters.expand("stribeck_velocity")[...] = 0.1
+    reset(sim, velocity=2.0, command=4.0)
+    np.testing.assert_allclose(forces(play(sim, 4.0, 20), 2.0)[2:], 4.0, rtol=2e-2)
+    reset(sim, velocity=1e-3, command=4.0)
+    assert forces(play(sim, 4.0, 3), 1e-3)[1] == pytest.approx(4.0 - 0.5 * 4.0, rel=5e-2)
+
+
+def test_gravity_on_a_gear_loads_it(make_robot):
+    bar = """<body name="bar"><joint name="pivot" axis="0 1 0" pos="0 0 0"/>
+      <geom type="sphere" size=".01" pos=".5 0 0" mass="1"/></body>"""
+    option = '<option timestep="0.001" integrator="implicitfast"/>'
+    robot = make_robot(f"{option}<worldbody>{bar}</worldbody>", {"pivot": MOTOR})
+    sim = MujocoSimulator(robot, 1)
+    weight = 1.0 * 9.81 * 0.5
+    sim.effects.friction.parameters.expand("load_friction")[...] = 0.1
+    for share, falls in ((0.7, True), (0.85, False)):
+        # net torque 1 - s of the weight, friction 0.1 (1 + s) of it: balance at s = 0.82
+        command = -share * weight
+        zero = np.zeros((1, 1))
+        sim.reset(np.zeros(1, np.int32), zero, zero, np.array([[command]]))
+        for _ in range(20):
+            sim.step(np.array([[command]]))
+        assert (abs(float(sim.velocity[0, 0])) > 0.01) is falls, share
+
+
+def test_a_replay_equals_steps_with_the_same_commands(carts):
+    sim = carts(MujocoSimulator, hz=1000.0)
+    rng = np.random.default_rng(0)
+    command = rng.uniform(-5, 5, (1, 50, 1))
+    for used in ({}, {"load_friction": 0.1, "stiction": 0.5}):
+        for name, value in used.items():
+            sim.effects.friction.parameters.expand(name)[...] = value
+        reset(sim)
+        stepped = []
+        for row in range(50):
+            sim.step(command[:, row])
+            stepped.append(sim.position[0, 0])
+        reset(sim)
+        replayed = sim.replay(command, ("qpos",))["qpos"]
+        np.testing.assert_array_equal(replayed[0, :, 0], stepped)
+
+
+def test_a_drive_that_is_off_pushes_nothing(carts):
+    sim = carts(MujocoSimulator, hz=1000.0, nsim=2)
+    reset(sim)
+    enabled = np.ones((2, 30), bool)
+    enabled[1, 10:20] = False
+    velocity = sim.replay(np.full((2, 30, 1), 4.0), ("qvel",), enabled)["qvel"][..., 0]
+    np.testing.assert_allclose(velocity[0], 4.0 / MASS * DT * np.arange(1, 31))
+    np.testing.assert_allclose(velocity[1, 9:20], velocity[1, 9])
+    np.testing.assert_allclose(velocity[1, -1], 4.0 / MASS * DT * 20)
+    np.testing.assert_array_equal(sim.fields.expand("actuator_forcerange")[:, 0, 1], LIMIT)

@@ -38,7 +38,10 @@ def contents(path: Path) -> tuple[Item, ...]:
     for name, width in table.columns().items():
         rows, low, high = 0, np.full(width, np.inf), np.full(width, -np.inf)
         for block in table.blocks([name]):
-            values = np.asarray(block[name], float).reshape(len(block[name]), -1)
+            column = block[name]
+            is_text = column.dtype.kind not in "iufb"
+            values = np.full(column.shape, np.nan) if is_text else column.astype(float)
+            values = values.reshape(len(column), width)
             usable = np.isfinite(values)
             low = np.minimum(low, np.where(usable, values, np.inf).min(axis=0, initial=np.inf))
             high = np.maximum(high, np.where(usable, values, -np.inf).max(axis=0, initial=-np.inf))

@@ -48,7 +48,7 @@ class JsonTable(Table):
             return numbers(values)
         try:
             return np.array(values, float)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             raise LogError(f"{self.path}: {name!r} holds lists of different lengths") from None
 
     @functools.cached_property

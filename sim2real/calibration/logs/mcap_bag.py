@@ -1,28 +1,19 @@
-"""MCAP files with ROS 2 CDR, ROS 1 or JSON messages, up to their last complete record.
-
-The library's own reader seeks the index at a file's end, which a recorder that was killed did not
-write; this one reads from the start.
-"""
+"""MCAP files with ROS 2 CDR, ROS 1 or JSON messages, up to their last complete record."""
 
 import json
-import struct
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, final
 
-from mcap.exceptions import McapError
 from mcap.records import Channel, Schema
 from mcap.records import Message as Record
-from mcap.stream_reader import StreamReader
-from mcap.writer import MCAP0_MAGIC
 
 from sim2real.calibration.logs.bag import Bag, Message, Topic
 from sim2real.calibration.logs.ros_types import decoder
+from sim2real.deploy.mcap_records import whole_records
 from sim2real.errors import LogError
 
 Decode = Callable[[bytes], Any]
-_BROKEN = (McapError, ValueError, KeyError, IndexError, EOFError, struct.error, RuntimeError)
-"""What the reader says of bytes that are no whole record, lz4 and zstd included."""
 
 
 @final
@@ -34,7 +25,7 @@ class McapBag(Bag):
         self._files = tuple(files) or (path,)
 
         for file in self._files:
-            _require_mcap(file)
+            next(whole_records(file), None)  # refuses what is no MCAP file
 
     def topics(self) -> dict[str, Topic]:
         """Return the topics that have messages; reads the whole file."""
@@ -96,30 +87,14 @@ def is_recording(path: Path) -> bool:
         return False
 
 
-def _require_mcap(path: Path) -> None:
-    try:
-        with path.open("rb") as file:
-            begin = file.read(len(MCAP0_MAGIC))
-    except OSError as error:
-        raise LogError(f"{path}: cannot be read: {error.strerror}") from None
-    if begin != MCAP0_MAGIC:
-        raise LogError(f"{path}: not an MCAP file")
-
-
 def _records(path: Path) -> Iterator[tuple[Channel, Schema | None, Record]]:
     schemas: dict[int, Schema] = {}
     channels: dict[int, Channel] = {}
-    try:
-        with path.open("rb") as file:
-            for record in StreamReader(file, validate_crcs=True).records:
-                if isinstance(record, Schema):
-                    schemas[record.id] = record
-                elif isinstance(record, Channel):
-                    channels[record.id] = record
-                elif isinstance(record, Record):
-                    channel = channels[record.channel_id]
-                    yield channel, schemas.get(channel.schema_id), record
-    except OSError as error:
-        raise LogError(f"{path}: cannot be read: {error.strerror}") from None
-    except _BROKEN:
-        return  # the recorder was stopped in the middle of a record: what came before is whole
+    for record in whole_records(path):
+        if isinstance(record, Schema):
+            schemas[record.id] = record
+        elif isinstance(record, Channel):
+            channels[record.id] = record
+        elif isinstance(record, Record) and record.channel_id in channels:
+            channel = channels[record.channel_id]
+            yield channel, schemas.get(channel.schema_id), record

@@ -78,7 +78,9 @@ def place(signal: Signal, table: Table, width: int) -> int | None:
             f"{table.path}: {signal.column!r} holds {width} numbers a row, and a signal is one of"
             f" them: choose it with index = 0 to {width - 1}"
         )
-    if width <= 1 and index not in (None, 0):
+    if not width:
+        raise LogError(f"{table.path}: {signal.column!r} holds no numbers")
+    if width == 1 and index not in (None, 0):
         raise LogError(
             f"{table.path}: {signal.column!r} holds one number a row: no index = {index}"
         )

@@ -71,12 +71,12 @@ def numbers(values: Sequence[Any]) -> NDArray[Any]:
         parsed = np.array(values, float)
         long = parsed.size > 0 and abs(parsed[0]) > 1e7
         return np.array(values, np.longdouble) if long else parsed
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):
         return np.array([_number(text) for text in values])
 
 
 def _number(text: Any) -> float:
     try:
         return float(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return np.nan

@@ -26,7 +26,7 @@ _KEPT = 0.8
 """Share of the rows that count: hands on the robot and collisions are no reason to doubt it."""
 _WELL = 0.25
 """Share of the torque's square that a good reading leaves unexplained at most."""
-_POOR = 0.05
+_POOR = 0.02
 """A reading that leaves less than this is not doubted."""
 _BETTER = 0.3
 """What another reading may leave of what the given one leaves, to be believed."""

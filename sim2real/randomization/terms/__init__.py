@@ -81,6 +81,8 @@ TERMS: dict[str, type[Term]] = {
     "joint.armature": joint.Armature,
     "joint.damping": joint.Damping,
     "joint.frictionloss": joint.FrictionLoss,
+    "joint.load_friction": servo.LoadFriction,
+    "joint.load_stiction": servo.LoadStiction,
     "joint.range": joint.Range,
     "joint.ref": joint.Reference,
     "joint.springref": joint.SpringRest,

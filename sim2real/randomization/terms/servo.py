@@ -45,7 +45,7 @@ class _JointTerm(EffectTerm):
         return joint_index(self.name, joints)
 
     def table(self, effects: Effects) -> Table:
-        return effects.stiction.parameters
+        return effects.friction.parameters
 
 
 @final
@@ -126,6 +126,22 @@ class StribeckVelocity(_JointTerm):
 
     summary = "speed over which friction falls from breakaway to Coulomb friction"
     unit, bounds, parameter = "rad/s", (1e-6, np.inf), "stribeck_velocity"
+
+
+@final
+class LoadFriction(_JointTerm):
+    """Dry friction for each Nm between motor and load (M3 of Duclusaud et al. 2024)."""
+
+    summary = "dry friction for a torque between motor and load, as of a loaded gear"
+    unit, bounds, parameter = "1", (0.0, 1.0), "load_friction"
+
+
+@final
+class LoadStiction(_JointTerm):
+    """The same of what breaks loose, above `load_friction` (M4 of Duclusaud et al. 2024)."""
+
+    summary = "breakaway friction for a torque between motor and load, above `load_friction`"
+    unit, bounds, parameter = "1", (0.0, 1.0), "load_stiction"
 
 
 @final

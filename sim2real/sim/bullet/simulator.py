@@ -25,6 +25,7 @@ from sim2real.sim.bullet.support import check_links, check_supported
 from sim2real.sim.bullet.tree import Tree, scalar_joints
 from sim2real.sim.bullet.world import World, dry_friction
 from sim2real.sim.effects import Effects
+from sim2real.sim.friction import transmitted
 from sim2real.sim.model import compile_model, substeps
 from sim2real.sim.simulator import Array, Ids, Simulator
 
@@ -162,7 +163,7 @@ class BulletSimulator(Simulator):
         for _ in range(self._substeps):
             position = self._state[..., 0] + self._offset
             force, rotor = self._drives.push(position, self._state[..., 1], command, jitter)
-            self._stick()
+            self._stick(force)
             for sim in np.flatnonzero(~self._diverged):
                 outer = 0.0 if wrench is None else self._pushed(int(sim), wrench[sim])
                 self._state[sim] = self._worlds[sim].advance(force[sim] + outer, rotor[sim])
@@ -192,14 +193,28 @@ class BulletSimulator(Simulator):
             assert tree.base is not None  # the robot has one
             self._put_base(np.array([sim], np.int32), from_inertial(world.base(), tree.base))
 
-    def _stick(self) -> None:
-        """Let the joints' dry friction follow their speed."""
-        stiction = self.effects.stiction
-        if stiction.used:
+    def _stick(self, force: Array) -> None:
+        """Let the joints' dry friction follow their speed and load, pushed by `force` (nsim, n)."""
+        dry = self.effects.friction
+        if dry.used:
             friction = self._friction.copy()
-            friction[:, self._own] = stiction.friction(friction[:, self._own], self.velocity)
+            load = None
+            if dry.loaded:
+                bias = np.array([self._bias(sim) for sim in range(self.nsim)])
+                load = transmitted(force, bias)[:, self._own]
+            friction[:, self._own] = dry.level(friction[:, self._own], self.velocity, load)
             for sim in np.flatnonzero(~self._diverged):
                 self._worlds[sim].brake(friction[sim])
+
+    def _bias(self, sim: int) -> Array:
+        """Return what gravity and motion ask of the joints of a simulation (n,) [Nm, N]."""
+        model = self._models[sim]
+        data = mujoco.MjData(model)
+        data.qpos[self._qpos] = self._state[sim, :, 0] + self._offset[sim]
+        data.qvel[self._dofs] = self._state[sim, :, 1]
+        mujoco.mj_fwdPosition(model, data)
+        mujoco.mj_fwdVelocity(model, data)
+        return data.qfrc_bias[self._dofs]
 
     def _pushed(self, sim: int, wrench: Array) -> Array:
         """Push the base, and return the joints' forces (n,), of wrenches (nbody, 6) on the bodies.

@@ -200,7 +200,7 @@ def write_mcap_cdr(log: Trajectory, folder: Path) -> tuple[Path, Topics]:
 def write_mcap_json(log: Trajectory, folder: Path) -> tuple[Path, Topics]:
     _, rows = ros2(log)
     with (folder / "log.mcap").open("wb") as file:
-        writer = McapWriter(file)
+        writer = McapWriter(file, chunk_size=20_000)
         writer.start("", "a lab")
         schema = writer.register_schema("any", "jsonschema", b"{}")
         channels = {

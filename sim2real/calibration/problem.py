@@ -1,0 +1,113 @@
+"""What a calibration solves: a robot's model, the recipe's unknowns, and logs to compare with."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim2real.calibration import identifiability
+from sim2real.calibration.assignment import Assignment, assign, written_names
+from sim2real.calibration.coordinates import Coordinates
+from sim2real.calibration.fit import Fit, fit
+from sim2real.calibration.fittable import refuse_unfittable
+from sim2real.calibration.recipe import Recipe
+from sim2real.calibration.residual import Residual
+from sim2real.calibration.rollouts import Rollouts, calibration_model, grid_of
+from sim2real.calibration.windows import Windows, cut
+from sim2real.errors import CalibrationError, known
+from sim2real.randomization.parameters import ParameterSet
+from sim2real.robot import Robot
+from sim2real.trajectory import Trajectory
+
+Array = NDArray[np.float64]
+
+
+@final
+class Problem:
+    """Predicts logs of a robot for values of a recipe's `p` unknowns."""
+
+    def __init__(self, robot: Robot, recipe: Recipe, *, nthread: int = 1):
+        """Compile the model; raises CalibrationError, ParameterError."""
+        _check(robot, recipe)
+        self.robot, self.recipe = robot, recipe
+        self.model = calibration_model(robot, recipe)
+        parameters = ParameterSet(self.model, tuple(robot.joints), written_names(recipe))
+        self.coordinates = Coordinates.of(recipe.unknowns, parameters, self.model.opt.timestep)
+        self.rollouts = Rollouts(robot, self.model, parameters, nthread=nthread)
+        self.grid = grid_of(robot, self.model)
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """Names of the joints whose positions are compared."""
+        return self.recipe.compare or tuple(self.robot.joints)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the unknowns (p,)."""
+        return self.coordinates.names
+
+    def assignment(self, logs: Sequence[Trajectory]) -> Assignment:
+        """Return which unknown is which parameter in each of the logs."""
+        return assign(self.recipe, self.rollouts.parameters, logs)
+
+    def windows(self, logs: Sequence[Trajectory], seconds: float) -> Windows:
+        """Return the windows that the recipe allows, maybe none."""
+        return cut(logs, self.recipe, self.grid, seconds)
+
+    def residual(self, logs: Sequence[Trajectory], seconds: float | None = None) -> Residual:
+        """Return the residual of the logs' windows; raises CalibrationError if there are none."""
+        seconds = self.recipe.windows.seconds if seconds is None else seconds
+        windows = self.windows(logs, seconds)
+        identifiability.require_motion(windows, seconds)
+        assignment = self.assignment(logs)
+        error = self.recipe.model_error
+        return Residual(
+            self.rollouts, windows, self.coordinates, assignment, self.compared, model_error=error
+        )
+
+    def leave_out(self, stretches: Sequence[tuple[str, float, float]]) -> None:
+        """Take no window of these stretches (name of a log, begin, end [s]) from now on."""
+        exclude = dict(self.recipe.logs.exclude)
+        for log, begin, end in stretches:
+            exclude[log] = (*exclude.get(log, ()), (begin, end))
+        self.recipe = replace(self.recipe, logs=replace(self.recipe.logs, exclude=exclude))
+
+    def solve(
+        self, logs: Sequence[Trajectory], *, seed: int, start: Array | None = None
+    ) -> tuple[Fit, Residual]:
+        """Return the fit to logs, and the residual that it minimizes; raises CalibrationError."""
+        residual = self.residual(logs)
+        found = fit(residual, seed=seed, start=start)
+        if self.recipe.windows.refine is not None:
+            residual = self.residual(logs, self.recipe.windows.refine)
+            found = fit(residual, seed=seed, start=found.z)
+        return found, residual
+
+    def predict(
+        self,
+        logs: Sequence[Trajectory],
+        windows: Windows,
+        values: Array,
+        offset: Array | None = None,
+    ) -> Array:
+        """Return positions (m, n, nsample, njoint) for unknowns (m, p) in windows of the logs."""
+        spread = self.assignment(logs).spread(values, windows.log)
+        return self.rollouts.predict(windows, spread, offset)
+
+    def without(self, parameters: Sequence[str]) -> "Problem":
+        """Return the problem in which some parameters of the recipe are nominal."""
+        kept = {n: b for n, b in self.recipe.parameters.items() if n not in parameters}
+        recipe = replace(self.recipe, parameters=kept, choose=None)
+        return Problem(self.robot, recipe, nthread=self.rollouts.nthread)
+
+
+def _check(robot: Robot, recipe: Recipe) -> None:
+    refuse_unfittable([unknown.parameter for unknown in recipe.unknowns])
+    for joint in (*recipe.avoid, *recipe.compare):
+        if joint not in robot.joints:
+            what = "avoid" if joint in recipe.avoid else "compare"
+            raise CalibrationError(
+                f"{what}: robot {robot.name!r} has no joint {joint!r}{known(joint, robot.joints)}"
+            )

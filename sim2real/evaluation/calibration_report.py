@@ -1,0 +1,224 @@
+"""A calibration as one page: is it better, how sure is it, what can't the logs tell."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from sim2real.calibration.bands import Shown
+from sim2real.calibration.result import Calibration
+from sim2real.evaluation.drawing import COLOURS, TRUTH, figure
+from sim2real.evaluation.page import section, table, write_page
+
+_NOMINAL, _CALIBRATED = COLOURS[0], COLOURS[1]
+
+
+def write_calibration_report(path: Path, calibration: Calibration) -> None:
+    """Write the page to `path`, atomically."""
+    sections = [
+        section(*_verdict(calibration), _errors(calibration)),
+        section("Parameters", _told(calibration), _parameters(calibration)),
+    ]
+    if calibration.shown:
+        sections.append(
+            section(
+                "What it says, and what the robot did",
+                "Windows from the best predicted one to the worst: measured (black), nominal and"
+                " calibrated model, and the band that should hold 90 % of what is measured.",
+                _signals(calibration.shown, calibration),
+            )
+        )
+    sections += [
+        section("How sure it is", _COVERAGE, _coverage(calibration)),
+        section(
+            "By joint", "Root mean square errors of the longest horizon.", _joints(calibration)
+        ),
+        section("What was left out", _left_out(calibration), _pushes(calibration)),
+        section("Origin", "What this page is of.", _origin(calibration)),
+    ]
+    if calibration.candidates:
+        sections.insert(2, section("Choice of the model", _CHOICE, _candidates(calibration)))
+    write_page(path, f"Calibration of {calibration.robot}", _lead(calibration), sections)
+
+
+_COVERAGE = (
+    "How often a band that should hold 90 % of the samples does, by what it takes into account. The"
+    " Jacobian's alone is what least squares reports; it is shown as what it is."
+)
+_CHOICE = (
+    "Each class was fitted without a part of the logs, which it then predicted. The simplest one"
+    " within a standard error of the best is taken."
+)
+
+
+def _lead(calibration: Calibration) -> str:
+    told = sum(estimate.identified for estimate in calibration.estimates)
+    return (
+        f"{len(calibration.estimates)} parameters, {told} of them told by {len(calibration.logs)}"
+        f" logs; {calibration.windows} windows fitted in {calibration.fit_seconds:.1f} s."
+    )
+
+
+def _verdict(calibration: Calibration) -> tuple[str, str]:
+    if calibration.improves:
+        return "Better than the nominal model", (
+            "On logs that were not fitted, at every horizon: it may be published and trained on."
+        )
+    return "Not to be trained on", "; ".join(calibration.objections) + "."
+
+
+def _errors(calibration: Calibration) -> str:
+    rows = calibration.held_out or calibration.fitted
+    if not rows:
+        return table(("horizon",), (("no window is long enough",),))
+    with figure(7.0, 2.6) as (canvas, image):
+        axes = canvas.subplots()
+        seconds = [row.seconds for row in rows]
+        for label, values, colour in (
+            ("nominal", [row.nominal for row in rows], _NOMINAL),
+            ("calibrated", [row.calibrated for row in rows], _CALIBRATED),
+        ):
+            axes.plot(seconds, values, "o-", color=colour, label=label)
+        axes.set_xlabel("horizon [s]")
+        axes.set_ylabel("RMSE [rad, m]")
+        axes.set_ylim(bottom=0)
+        axes.set_xlim(left=0)
+        axes.legend(frameon=False)
+    head = ("horizon", "windows", "nominal", "calibrated", "median nominal", "median calibrated")
+    cells = [
+        (
+            *(f"{row.seconds:g} s", str(row.windows)),
+            *(f"{x:.4f}" for x in (row.nominal, row.calibrated)),
+            *(f"{x:.4f}" for x in (row.nominal_median, row.calibrated_median)),
+        )
+        for row in rows
+    ]
+    return image[0] + table(head, cells)
+
+
+def _told(calibration: Calibration) -> str:
+    if all(estimate.identified for estimate in calibration.estimates):
+        return "All of them are told by the logs. Bars hold 95 %, ticks are nominal values."
+    return "Bars hold 95 %, ticks are nominal values; faint ones are not told by the logs."
+
+
+def _parameters(calibration: Calibration) -> str:
+    estimates = calibration.estimates
+    with figure(7.0, 0.5 + 0.34 * len(estimates)) as (canvas, image):
+        axes = canvas.subplots()
+        for row, estimate in enumerate(estimates):
+            low, high = estimate.interval
+            points = np.array([low, high, estimate.value, estimate.nominal])
+            scale = max(float(np.ptp(points)), 1e-12)
+            low, high, value, nominal = (points - points.min()) / scale
+            alpha = 1.0 if estimate.identified else 0.35
+            axes.plot([low, high], [row, row], color=_CALIBRATED, lw=6, alpha=0.4 * alpha)
+            axes.plot([value], [row], "o", color=_CALIBRATED, alpha=alpha)
+            axes.plot([nominal], [row], "|", color=TRUTH, markersize=12, markeredgewidth=2)
+        axes.set_yticks(range(len(estimates)), [estimate.name for estimate in estimates])
+        axes.invert_yaxis()
+        axes.set_xticks([])
+        axes.set_xlabel("each on its own scale")
+    rows = [
+        (
+            estimate.name,
+            f"{estimate.nominal:.4g}",
+            f"{estimate.value:.4g}",
+            f"{estimate.interval[0]:.4g} to {estimate.interval[1]:.4g}",
+            "yes" if estimate.identified else "no",
+        )
+        for estimate in estimates
+    ]
+    reasons = (
+        "".join(section("", f"{e.name}: {e.verdict}", "") for e in estimates if not e.identified)
+        .replace("<section><h2></h2>", "")
+        .replace("</section>", "")
+    )
+    head = ("parameter", "nominal", "estimate", "95 % interval", "told")
+    return image[0] + table(head, rows) + reasons
+
+
+def _signals(windows: Sequence[Shown], calibration: Calibration) -> str:
+    joints = list((calibration.fitted or calibration.held_out)[0].by_joint or {})
+    rows = min(len(joints), 4)
+    with figure(7.0, 0.5 + 1.7 * rows) as (canvas, image):
+        grid = np.atleast_2d(canvas.subplots(rows, len(windows), sharex=True, squeeze=False))
+        for column, window in enumerate(windows):
+            for row in range(rows):
+                axes = grid[row, column]
+                axes.fill_between(
+                    window.time, window.low[:, row], window.high[:, row],
+                    color=_CALIBRATED, alpha=0.25, lw=0)  # fmt: skip
+                axes.plot(window.time, window.nominal[:, row], color=_NOMINAL, lw=1.2)
+                axes.plot(window.time, window.calibrated[:, row], color=_CALIBRATED, lw=1.2)
+                axes.plot(window.time, window.measured[:, row], color=TRUTH, lw=1.2, ls=":")
+                axes.tick_params(labelsize=7)
+                if column == 0:
+                    axes.set_ylabel(f"{joints[row]} [rad]", fontsize=8)
+            grid[0, column].set_title(f"{window.log[:18]}\n{window.start:.1f} s", fontsize=7)
+            grid[-1, column].set_xlabel("[s]", fontsize=8)
+    return image[0]
+
+
+def _coverage(calibration: Calibration) -> str:
+    if not calibration.coverage:
+        return table(("no windows of the fit's length",), ())
+    return table(
+        ("the band takes into account", "covers", "mean width [rad]"),
+        [(c.kind, f"{c.covered:.1%}", f"{c.width:.4f}") for c in calibration.coverage],
+    )
+
+
+def _joints(calibration: Calibration) -> str:
+    rows = calibration.held_out or calibration.fitted
+    if not rows:
+        return ""
+    lags = calibration.latency
+    return table(
+        ("joint", "nominal", "calibrated", "lags behind the nominal model"),
+        [
+            (joint, f"{nominal:.4f}", f"{found:.4f}", f"{1e3 * lags.get(joint, 0.0):.1f} ms")
+            for joint, (nominal, found) in (rows[-1].by_joint or {}).items()
+        ],
+    )
+
+
+def _left_out(calibration: Calibration) -> str:
+    lost = ", ".join(f"{count} {reason}" for reason, count in calibration.dropped.items())
+    return f"Windows: {lost}." if lost else "No window."
+
+
+def _pushes(calibration: Calibration) -> str:
+    if not calibration.disturbances:
+        return ""
+    return table(
+        ("pushed by something that is no part of the model", "joint", "from", "to", "torque"),
+        [
+            (push.log, push.joint, f"{push.begin:.2f} s", f"{push.end:.2f} s", f"{push.torque:.3g}")
+            for push in calibration.disturbances
+        ],
+    )
+
+
+def _candidates(calibration: Calibration) -> str:
+    return table(
+        ("class", "beside the common parameters", "error left out", "± to the best", "taken"),
+        [
+            (
+                each.name,
+                ", ".join(name.split(".")[-1] for name in each.parameters) or "nothing",
+                f"{each.error:.4g}",
+                f"{each.standard_error:.2g}",
+                "yes" if each.chosen else "",
+            )
+            for each in calibration.candidates
+        ],
+    )
+
+
+def _origin(calibration: Calibration) -> str:
+    rows = [("model", calibration.model), ("seed", str(calibration.seed))]
+    rows += [(f"fitted: {name}", digest) for name, digest in calibration.logs.items()]
+    rows += [(f"held out: {name}", digest) for name, digest in calibration.held_out_logs.items()]
+    rows += list(calibration.versions.items())
+    return table(("", "hash, or version"), rows)

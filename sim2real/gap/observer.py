@@ -1,0 +1,102 @@
+"""What a robot measures, as the state of a transition."""
+
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim2real.envs.vector_env import RobotVectorEnv
+from sim2real.errors import GapError
+from sim2real.gap.transitions import Transitions
+from sim2real.rotation import projected_gravity
+from sim2real.signals import Measured
+from sim2real.trajectory import Trajectory
+
+Array = NDArray[np.float64]
+
+
+@final
+class StateReader:
+    """Measured signals → states (n, nstate) and their changes, of one robot at one task.
+
+    A position that the policy does not see is left out: how far a runner has come tells the
+    domains apart, and nothing of their dynamics. One that it sees as an angle is its sine and
+    cosine. Both follow from the task's own observation.
+    """
+
+    def __init__(self, env: RobotVectorEnv):
+        self.robot = env.robot
+        kinds = _kinds(env)
+        self._plain = np.flatnonzero(kinds == "plain")
+        self._angles = np.flatnonzero(kinds == "angle")
+        njoint = len(env.robot.joints)
+        base = 0 if env.robot.base is None else 6
+        nseen = len(self._plain) + len(self._angles)
+        self.sizes = (
+            nseen + len(self._angles) + njoint + base,
+            len(env.robot.driven),
+            nseen + njoint + base,
+        )
+
+    def state(self, measured: Measured) -> Array:
+        """Return states (n, nstate)."""
+        position = measured.position
+        angles = position[:, self._angles]
+        parts = [position[:, self._plain], np.sin(angles), np.cos(angles), measured.velocity]
+        return np.concatenate([*parts, *self._base(measured)], axis=1)
+
+    def transitions(self, before: Measured, command: Array, after: Measured) -> Transitions:
+        """Return the transitions of `n` robots under commands (n, ncommand)."""
+        turned = after.position - before.position
+        wrapped = np.pi - np.mod(np.pi - turned[:, self._angles], 2.0 * np.pi)
+        parts = [turned[:, self._plain], wrapped, after.velocity - before.velocity]
+        pairs = zip(self._base(before), self._base(after), strict=True)
+        change = np.concatenate([*parts, *(b - a for a, b in pairs)], axis=1)
+        return Transitions(state=self.state(before), action=command, change=change)
+
+    def of_log(self, log: Trajectory) -> Transitions:
+        """Return a recording's transitions from control step to control step.
+
+        Raises:
+            GapError: its rows are further apart than control steps.
+        """
+        hz, time = self.robot.control_hz, log.seconds
+        if log.rate < 0.8 * hz:
+            raise GapError(
+                f"{log.source}: {log.rate:.0f} rows a second are fewer than the {hz:g} control"
+                " steps of the robot: record at its control rate"
+            )
+        wanted = np.arange(0.0, time[-1], 1.0 / hz)
+        rows = np.minimum(np.searchsorted(time, wanted - 1e-6), len(time) - 1)
+        whole = np.abs(np.diff(time[rows]) * hz - 1.0) < 0.25
+        before, after = rows[:-1][whole], rows[1:][whole]
+        measured = log.measured
+        return self.transitions(measured.of(before), log.command[before], measured.of(after))
+
+    def _base(self, measured: Measured) -> list[Array]:
+        if measured.orientation is None:
+            return []
+        return [projected_gravity(measured.orientation), measured.angular_velocity]
+
+
+def _kinds(env: RobotVectorEnv) -> NDArray[Any]:
+    """Return how the task sees each joint's position: `unseen`, `plain` or as an `angle`."""
+    rng = np.random.default_rng(0)
+    njoint = len(env.robot.joints)
+    signals = env.sim.measure().signals()
+    start = {name: np.array(value[:1], np.float64) for name, value in signals.items()}
+    start["position"] = start["position"] + 0.1 * rng.standard_normal((1, njoint))
+    command, goal = env.command[:1], env.goal[:1]
+
+    def seen(joint: int, by: float) -> bool:
+        moved = start | {"position": start["position"] + by * np.eye(njoint)[joint]}
+        views = [env.task.observe(Measured(**values), command, goal) for values in (start, moved)]
+        return float(np.abs(views[1] - views[0]).max()) > 1e-6
+
+    kinds = []
+    for joint in range(njoint):
+        if not seen(joint, 0.123):
+            kinds.append("unseen")
+        else:
+            kinds.append("plain" if seen(joint, 2.0 * np.pi) else "angle")
+    return np.array(kinds)
