@@ -57,7 +57,7 @@ def compare(one: Path, other: Path) -> Comparison:
 def _graph(a: onnx.ModelProto, b: onnx.ModelProto) -> list[str]:
     return [
         *_change("opset", a.opset_import[0].version, b.opset_import[0].version),
-        *_changes(_operators(a), _operators(b), "{} x"),
+        *_changes(_operators(a), _operators(b)),
         *_weights(_numbers(a), _numbers(b)),
     ]
 
@@ -72,7 +72,7 @@ def _numbers(model: onnx.ModelProto) -> dict[str, Any]:
 
 def _weights(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
     shapes = [{name: list(value.shape) for name, value in weights.items()} for weights in (a, b)]
-    lines = _changes(*shapes)
+    lines = _changes(shapes[0], shapes[1])
     for name, value in a.items():
         other = b.get(name)
         if other is None or other.shape != value.shape or np.array_equal(value, other):
@@ -85,7 +85,7 @@ def _weights(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
 def _specification(a: Controller, b: Controller) -> list[str]:
     tables = [config.to_dict(each.spec) for each in (a, b)]
     tapes = [(table.pop("golden"), table.pop("seal"))[0] for table in tables]
-    lines = _changes(*(flat(table) for table in tables))
+    lines = _changes(flat(tables[0]), flat(tables[1]))
     return lines + ([] if tapes[0] == tapes[1] else ["golden: another tape"])
 
 
@@ -106,13 +106,13 @@ def _behaviour(a: Controller, b: Controller) -> Behaviour | None:
     return Behaviour(largest=largest, first=int(steps[0]) if len(steps) else None)
 
 
-def _changes(a: dict[str, Any], b: dict[str, Any], what: str = "{}") -> list[str]:
+def _changes(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
     names = [*a, *(name for name in b if name not in a)]
-    return [line for name in names for line in _change(name, a.get(name), b.get(name), what)]
+    return [line for name in names for line in _change(name, a.get(name), b.get(name))]
 
 
-def _change(name: str, x: Any, y: Any, what: str = "{}") -> list[str]:
+def _change(name: str, x: Any, y: Any) -> list[str]:
     if x == y:
         return []
-    shown = ("nothing" if value is None else what.format(value) for value in (x, y))
+    shown = ("nothing" if value is None else str(value) for value in (x, y))
     return [f"{name}: {' → '.join(shown)}"]

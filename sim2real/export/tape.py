@@ -17,7 +17,7 @@ PARITY_STEPS = 1000
 
 # Inputs and first state are drawn this many times wider than 1, in turns: the small ones tell
 # weights, the large ones reach what clips.
-_SPREADS = (1.0, 0.3, 3.0, 1.0, 10.0)
+_SPREADS = (1.0, 0.3, 3.0, 1.0, 10.0, 100.0)
 _STATE_SPREAD = 3.0
 
 

@@ -1,5 +1,7 @@
 """rsl_rl's models as policies that can be exported."""
 
+from typing import Any
+
 from rsl_rl.models import MLPModel, RNNModel
 from torch import nn
 
@@ -17,7 +19,7 @@ def from_rsl_rl(model: MLPModel) -> nn.Module:
         ControllerError: it is a model of another kind.
     """
     if type(model) is RNNModel:
-        exported = model.as_onnx()
+        exported: Any = model.as_onnx()
         head = nn.Sequential(exported.mlp, exported.deterministic_output)
         return RecurrentPolicy(exported.rnn, exported.obs_normalizer, head)
     if type(model) is MLPModel:
