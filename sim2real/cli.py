@@ -16,6 +16,9 @@ VERBS = {
     "train": "train a policy in randomized simulation",
     "sensitivity": "find the worlds in which a policy fails, and why",
     "export": "write a trained policy as one ONNX controller",
+    "inspect": "show what an exported controller is and needs",
+    "check": "check an exported controller on this machine",
+    "diff": "show what differs between two exported controllers",
     "robot": "start a virtual robot: a simulation behind a link",
     "deploy": "run a controller on a robot",
     "record": "play an excitation on a robot and record it",
@@ -32,6 +35,7 @@ VERBS = {
 EXTRAS = {
     "train": "training",
     "export": "training",
+    "diff": "training",
     "robot": "bullet",
     "log": "calibration",
     "excite": "sim",

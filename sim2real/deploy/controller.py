@@ -8,8 +8,15 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from sim2real.deploy import seal
 from sim2real.deploy.source import Array, CommandSource
-from sim2real.deploy.spec import METADATA_KEY, ControllerSpec, robot_hash
+from sim2real.deploy.spec import (
+    METADATA_KEY,
+    ControllerSpec,
+    RobotFacts,
+    facts_hash,
+    robot_hash,
+)
 from sim2real.errors import ControllerError
 from sim2real.robot import Robot
 from sim2real.signals import Measured, measured_signals
@@ -28,6 +35,8 @@ class Controller(CommandSource):
         self.spec = spec
         self.goal = spec.goal
         self.origin = origin
+        self.deviation = float("nan")
+        """From the golden tape, as a share: set by `load`."""
         self._session = session
         self._states = [f"state.{name}" for name in spec.initial_state]
         self._outputs = ["command", *(f"next.{name}" for name in self._states)]
@@ -45,22 +54,21 @@ class Controller(CommandSource):
         Raises:
             ControllerError: no such file, no controller, damaged, or made for another robot.
         """
-        content = _read(path)
+        return cls.from_bytes(path, _read(path), robot)
+
+    @classmethod
+    def from_bytes(cls, path: Path, content: bytes, robot: Robot | None) -> "Controller":
+        """Return the controller that a file of this content holds, as `load` does."""
+        seal.check(path, content)
         session = open_session(path, content)
-        metadata = session.get_modelmeta().custom_metadata_map
-        if METADATA_KEY not in metadata:
-            raise ControllerError(
-                f"{path}: an ONNX file without a controller's specification: export it with"
-                " sim2real, which writes the specification and the golden tape into the file"
-            )
-        spec = ControllerSpec.from_json(metadata[METADATA_KEY], str(path))
+        spec = _read_spec(path, session)
         if robot is not None:
             _check_robot(path, spec, robot)
         _check_graph(path, session, spec)
         origin = {"kind": "controller", "file": path.name, "task": spec.task, "made": spec.origin,
                   "sha256": hashlib.sha256(content).hexdigest()}  # fmt: skip
         controller = cls(session, spec, origin)
-        controller._check_tape(path)
+        controller.deviation = controller._replay_tape(path)
         return controller
 
     def reset(self, command: Array) -> None:  # noqa: D102
@@ -82,7 +90,11 @@ class Controller(CommandSource):
         for name, values in state.items():
             self._feed[f"state.{name}"] = np.array([values], np.float32)
 
-    def _check_tape(self, path: Path) -> None:
+    def state(self) -> dict[str, Array]:
+        """Return what is carried to the next step, by name, each (size,)."""
+        return {n.removeprefix("state."): self._feed[n][0].astype(float) for n in self._states}
+
+    def _replay_tape(self, path: Path) -> float:
         """Replay the recorded steps through this machine's runtime, then begin anew."""
         tape, spec = self.spec.golden, self.spec
         t = len(tape.command)
@@ -94,15 +106,47 @@ class Controller(CommandSource):
         self._set_state(tape.state)
         measured = Measured(**signals)
         got = np.array([self.step(measured.of(row), goal[row]) for row in range(t)])
-        # a share: the float32 next to 200 Nm is 1.5e-5 Nm away
-        error = (np.abs(got - expected) / np.maximum(np.abs(expected).max(axis=0), 1.0)).max()
-        if not error <= TOLERANCE:  # a NaN is refused, too
-            raise ControllerError(
-                f"{path}: its golden tape does not replay: a command differs by {error:.3g},"
-                f" at most {TOLERANCE:g} is allowed: the file is damaged, or onnxruntime"
-                f" {onnxruntime.__version__} computes it differently: export it again"
-            )
+        errors = {"a command": _error(got, expected)}
+        for name, value in self.state().items():
+            ends_in = np.array(tape.final_state[name])
+            errors[f"the state {name!r} after it"] = _error(value[None], ends_in[None])
+        for what, error in errors.items():
+            if not error <= TOLERANCE:  # a NaN is refused, too
+                raise ControllerError(
+                    f"{path}: its golden tape does not replay: {what} differs by {error:.3g},"
+                    f" at most {TOLERANCE:g} is allowed: the file is damaged, or onnxruntime"
+                    f" {onnxruntime.__version__} computes it differently: export it again"
+                )
         self._set_state(self.spec.initial_state)
+        return max(errors.values())
+
+
+def _error(got: Array, expected: Array) -> float:
+    """Return the largest difference, as a share of a column's largest number or of 1.
+
+    A share, because the float32 next to 200 Nm is 1.5e-5 Nm away.
+    """
+    if not expected.size:
+        return 0.0
+    return float((np.abs(got - expected) / np.maximum(np.abs(expected).max(axis=0), 1.0)).max())
+
+
+def _read_spec(path: Path, session: Any) -> ControllerSpec:
+    metadata = session.get_modelmeta().custom_metadata_map
+    if METADATA_KEY not in metadata:
+        raise ControllerError(
+            f"{path}: an ONNX file without a controller's specification: export it with"
+            " sim2real, which writes the specification and the golden tape into the file"
+        )
+    spec = ControllerSpec.from_json(metadata[METADATA_KEY], str(path))
+    if set(spec.facts.joints) != set(spec.joints) or spec.robot_hash != facts_hash(
+        spec.facts, spec.joints
+    ):
+        raise ControllerError(
+            f"{path}: its specification contradicts itself: joints, gains, limits or control_hz are"
+            " not those of its robot_hash: export it again"
+        )
+    return spec
 
 
 def _read(path: Path) -> bytes:
@@ -141,10 +185,11 @@ def _check_robot(path: Path, spec: ControllerSpec, robot: Robot) -> None:
             f" {robot.name!r} measures {', '.join(signals)}: use a controller trained for it"
         )
     if spec.robot_hash != robot_hash(robot):
+        differing = "; ".join(spec.facts.differences(RobotFacts.of(robot)))
         raise ControllerError(
             f"{path}: made for the robot {spec.robot!r} ({spec.robot_hash}); {robot.name!r}"
-            f" ({robot_hash(robot)}) has the same joints, but modes, gains, limits or control_hz"
-            " differ: train for this robot.toml, or put back the one trained with"
+            f" ({robot_hash(robot)}) has the same joints, but the controller was made for"
+            f" {differing}: train for this robot.toml, or put back the one trained with"
         )
 
 
@@ -156,8 +201,8 @@ def _check_graph(path: Path, session: Any, spec: ControllerSpec) -> None:
     _check_nodes(path, "inputs", session.get_inputs(), inputs | states)
     _check_nodes(path, "outputs", session.get_outputs(), outputs)
     tape = spec.golden
-    sizes = {f"state.{name}": len(values) for name, values in tape.state.items()}
-    if set(tape.inputs) != set(inputs) or sizes != states:
+    ends = ({f"state.{n}": len(x) for n, x in s.items()} for s in (tape.state, tape.final_state))
+    if set(tape.inputs) != set(inputs) or any(sizes != states for sizes in ends):
         raise ControllerError(f"{path}: its golden tape lacks signals of the graph: export again")
 
 

@@ -1,6 +1,5 @@
 """What an exported controller says about itself: one JSON text in the ONNX file's metadata."""
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
@@ -8,19 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from sim2real import config
+from sim2real.deploy.seal import UNSEALED
 from sim2real.errors import ConfigError, ControllerError
-from sim2real.robot import Robot
+from sim2real.robot import Joint, Robot
 from sim2real.signals import Signal
 
 METADATA_KEY = "sim2real"
-SCHEMA = 2
+SCHEMA = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class GoldenTape:
-    """Recorded steps: from `state`, these inputs give these commands.
+    """Recorded steps: from `state`, these inputs give these commands and end in `final_state`.
 
-    To 1e-5, or to that share of a command beyond 1: float32 holds 200 Nm no finer than 1.5e-5.
+    To 1e-5, or to that share of a number beyond 1: float32 holds 200 Nm no finer than 1.5e-5.
 
     `inputs[name]` is (t, size), `state[name]` (size,), `command` (t, ncommand).
     """
@@ -28,6 +28,31 @@ class GoldenTape:
     inputs: dict[str, tuple[tuple[float, ...], ...]]
     state: dict[str, tuple[float, ...]]
     command: tuple[tuple[float, ...], ...]
+    final_state: dict[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RobotFacts:
+    """What a controller relies on: with other numbers here it must not be run."""
+
+    joints: dict[str, Joint]
+    """Modes, gains, limits, meaning of an action."""
+    control_hz: float
+    base: str | None = None
+    """The body that carries the IMU, if nothing holds the robot."""
+
+    @classmethod
+    def of(cls, robot: Robot) -> "RobotFacts":
+        """Return the robot's."""
+        base = None if robot.base is None else robot.base.body
+        facts = cls(joints=dict(robot.joints), control_hz=robot.control_hz, base=base)
+        return config.from_dict(cls, config.to_dict(facts))  # 100 and 100.0 are one number
+
+    def differences(self, other: "RobotFacts") -> list[str]:
+        """Return where another's differ, as `name: mine, not theirs`."""
+        mine, theirs = (flat(config.to_dict(facts)) for facts in (self, other))
+        names = [name for name in mine | theirs if mine.get(name) != theirs.get(name)]
+        return [f"{name}: {mine.get(name)}, not {theirs.get(name)}" for name in names]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +68,12 @@ class ControllerSpec:
     robot_hash: str
     joints: tuple[str, ...]
     driven: tuple[str, ...]
+    facts: RobotFacts
+    """The numbers behind `robot_hash`: the gains and limits that belong to the commands."""
     signals: dict[str, Signal]
     """What the robot must measure: `position` and `velocity`, and more of a floating base."""
-    control_hz: float
+    unread: tuple[str, ...]
+    """Signals that the controller ignores."""
     task: str
     goal: tuple[float, ...]
     """The goal to pursue when the caller gives none; empty if the task has no goal."""
@@ -55,11 +83,18 @@ class ControllerSpec:
     origin: dict[str, Any]
     """Configuration, seed, versions."""
     golden: GoldenTape
+    seal: str = UNSEALED
+    """A hash over the whole file: `sim2real.deploy.seal`."""
     schema: int = SCHEMA
+
+    @property
+    def control_hz(self) -> float:
+        """Rate at which the controller must be stepped."""
+        return self.facts.control_hz
 
     def to_json(self) -> str:
         """Return the text that `from_json` reads as the same specification."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True, allow_nan=False)
+        return json.dumps(config.to_dict(self), sort_keys=True, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str, where: str) -> "ControllerSpec":
@@ -82,10 +117,20 @@ def robot_hash(robot: Robot) -> str:
 
     And the body that carries the IMU, if the robot has one.
     """
-    facts: dict[str, Any] = {
-        "joints": [(name, dataclasses.asdict(joint)) for name, joint in robot.joints.items()],
-        "control_hz": robot.control_hz,
-    }
-    if robot.base is not None:
-        facts["base"] = robot.base.body
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+    return facts_hash(RobotFacts.of(robot), tuple(robot.joints))
+
+
+def facts_hash(facts: RobotFacts, joints: tuple[str, ...]) -> str:
+    """Return the hash of facts about a robot whose joints stand in this order."""
+    text = json.dumps([joints, config.to_dict(facts)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def flat(value: Any, name: str = "") -> dict[str, Any]:
+    """Return the leaves of nested tables and lists by their dotted names."""
+    pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
+    leaves: dict[str, Any] = {}
+    for key, item in pairs:
+        full = f"{name}.{key}" if name else str(key)
+        leaves |= flat(item, full) if isinstance(item, (Mapping, list)) else {full: item}
+    return leaves

@@ -10,6 +10,7 @@ import torch
 
 from sim2real import __version__, config
 from sim2real.errors import ConfigError
+from sim2real.export.checks import is_absolute
 from sim2real.export.onnx_file import export
 from sim2real.gap.digest import digest
 from sim2real.parameters.posterior import Posterior
@@ -49,4 +50,14 @@ def export_run(folder: Path, path: Path) -> float:
         text = (folder / GAP).read_text()
         report = json.loads(text)
         origin["gap"] = {"training": digest(text), "report": report["report"]}
-    return export(load_policy(folder), robot, task, path, trained_on=trained_on, origin=origin)
+    told = {"trained_on": _portable(trained_on), "origin": _portable(origin)}
+    return export(load_policy(folder), robot, task, path, **told)
+
+
+def _portable(value: Any) -> Any:
+    """Return plain data with the last name of each absolute path, which means nothing elsewhere."""
+    if isinstance(value, dict):
+        return {key: _portable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_portable(item) for item in value]
+    return Path(value).name if isinstance(value, str) and is_absolute(value) else value

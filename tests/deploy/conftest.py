@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sim2real.deploy import seal
 from sim2real.deploy.clock import Clock
 from sim2real.deploy.link import Link, Measurement
 from sim2real.deploy.source import CommandSource
-from sim2real.deploy.spec import METADATA_KEY, ControllerSpec, GoldenTape, robot_hash
+from sim2real.deploy.spec import METADATA_KEY, ControllerSpec, GoldenTape, RobotFacts, robot_hash
 from sim2real.robot import Joint, Limits, Robot
 from sim2real.shipped import find_robot
 from sim2real.signals import Measured, measured_signals
@@ -138,11 +139,12 @@ def spec(pendulum) -> ControllerSpec:
         },
         state={"command": (0.25,), "steps": (7.0,)},
         command=tuple(commands),
+        final_state={"command": commands[-1], "steps": (11.0,)},
     )
     return ControllerSpec(
         robot="pendulum", robot_hash=robot_hash(pendulum), joints=("pivot",), driven=("pivot",),
-        signals=measured_signals(pendulum),
-        control_hz=100.0, task="swing_up", goal=(0.5,), trained_on={}, origin={"seed": 3},
+        facts=RobotFacts.of(pendulum), signals=measured_signals(pendulum), unread=("velocity",),
+        task="swing_up", goal=(0.5,), trained_on={}, origin={"seed": 3},
         initial_state={"command": (0.0,), "steps": (0.0,)}, golden=tape,
     )  # fmt: skip
 
@@ -178,7 +180,8 @@ def export(tmp_path) -> Callable[..., Path]:
         if spec is not None:
             onnx.helper.set_model_props(model, {METADATA_KEY: spec.to_json()})
         path = tmp_path / "controller.onnx"
-        onnx.save(model, path)
+        content = model.SerializeToString()
+        path.write_bytes(content if spec is None else seal.sealed(content))
         return path
 
     return write

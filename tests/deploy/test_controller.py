@@ -51,12 +51,12 @@ def test_a_missing_file_is_refused(tmp_path):
 def test_a_file_that_is_not_onnx_is_refused(tmp_path):
     path = tmp_path / "text.onnx"
     path.write_text("not a graph")
-    with pytest.raises(ControllerError, match="not an ONNX file"):
+    with pytest.raises(ControllerError, match="not a sealed controller"):
         Controller.load(path, None)
 
 
 def test_an_onnx_file_without_a_specification_is_refused(export):
-    with pytest.raises(ControllerError, match="without a controller's specification"):
+    with pytest.raises(ControllerError, match="not a sealed controller"):
         Controller.load(export(None), None)
 
 
@@ -87,7 +87,9 @@ def test_an_empty_tape_proves_nothing_and_is_refused(export, spec):
 
 
 def test_a_state_that_the_specification_lacks_is_refused(export, spec):
-    tape = dataclasses.replace(spec.golden, state={"command": (0.25,)})
+    tape = dataclasses.replace(
+        spec.golden, state={"command": (0.25,)}, final_state={"command": (0.0,)}
+    )
     path = export(spec, initial_state={"command": (0.0,)}, golden=tape)
     with pytest.raises(ControllerError, match=r"state\.steps .* should be absent"):
         Controller.load(path, None)

@@ -10,7 +10,8 @@ from sim2real import shipped
 from sim2real.deploy.spec import METADATA_KEY, ControllerSpec, robot_hash
 from sim2real.errors import ControllerError
 from sim2real.export import onnx_file
-from sim2real.export.onnx_file import TOLERANCE, export
+from sim2real.export.onnx_file import export
+from sim2real.export.tape import TOLERANCE
 from sim2real.signals import Measured
 from sim2real.sim.kinematics import Kinematics
 from sim2real.sim.model import compile_model
@@ -48,7 +49,7 @@ def test_the_file_says_which_robot_it_is_for(tmp_path):
     assert spec.robot_hash == robot_hash(robot)
     assert spec.control_hz == 50
     assert len(spec.goal) == task.ngoal == 9
-    assert len(spec.golden.command) == 32
+    assert len(spec.golden.command) == 64
 
 
 def test_the_graph_computes_the_training_observation_and_action_map(tmp_path):
@@ -111,8 +112,8 @@ def test_a_graph_that_deviates_from_torch_is_not_written(tmp_path, monkeypatch):
 
 
 def _wrong_graph(right):
-    def to_onnx(graph):
-        model = right(graph)
+    def to_onnx(graph, opset):
+        model = right(graph, opset)
         for tensor in model.graph.initializer:
             values = onnx.numpy_helper.to_array(tensor)
             if values.ndim == 2:
