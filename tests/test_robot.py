@@ -28,7 +28,7 @@ def robot(folder, text=GOOD, model="<mujoco/>"):
 def test_every_shipped_robot_loads():
     assert shipped.robot_names() == [
         *("ant", "double_pendulum", "half_cheetah", "hopper", "pendulum", "quadruped", "reacher"),
-        *("so101", "walker2d"),
+        *("so101", "walker2d", "xl330"),
     ]
     for name in shipped.robot_names():
         assert shipped.find_robot(name).name == name

@@ -84,7 +84,7 @@ def design(
             f" and leaves windows to fit ({refused} left the limits): lower [excitation] amplitude"
             " in the recipe, or widen the limits if they are wider in truth"
         )
-    covariance = np.linalg.inv(np.eye(len(told)) + told)
+    covariance: Array = np.linalg.inv(np.eye(len(told)) + told)
     return Design(
         excitation=best,
         names=problem.names,
