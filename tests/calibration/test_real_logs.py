@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from sim2real.calibration.calibrate import calibrate
-from sim2real.calibration.result import Calibration
 from sim2real.calibration.logs import read_log
 from sim2real.calibration.recipe import Recipe
+from sim2real.calibration.result import Calibration
 from sim2real.calibration.rollouts import Rollouts, calibration_model, grid_of
 from sim2real.calibration.windows import cut
 from sim2real.randomization.parameters import ParameterSet
