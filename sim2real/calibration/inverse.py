@@ -1,4 +1,4 @@
-"""What torques a recorded motion took, and what the model's drives gave: inverse dynamics of logs."""
+"""What torques a recorded motion took, and what the model's drives gave for its commands."""
 
 from dataclasses import dataclass
 
