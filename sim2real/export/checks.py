@@ -33,11 +33,22 @@ def check_repeatable(graph: ControllerGraph) -> None:
             f"the policy changes its own {', '.join(changed)} when it is asked: the graph would"
             " freeze that memory; make it an argument and a result, and name it in state_sizes"
         )
+    check_finite(dict(zip(graph.output_names, first, strict=True)))
     if any(not torch.equal(a, b) for other in others for a, b in zip(first, other, strict=True)):
         raise ControllerError(
             "the policy answers the same question differently each time: it draws random numbers"
             " even in evaluation mode, or keeps a memory; a controller must not"
         )
+
+
+def check_finite(outputs: Mapping[str, torch.Tensor]) -> None:
+    """Refuse a policy that answers what is not finite."""
+    for name, value in outputs.items():
+        if not torch.isfinite(value).all():
+            raise ControllerError(
+                f"the policy answers {value[0].tolist()} as {name!r} to finite inputs: a weight or"
+                " its normalizer is not finite, or a scale is 0"
+            )
 
 
 def influence(graph: ControllerGraph) -> dict[str, bool]:

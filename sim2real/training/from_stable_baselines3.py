@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from gymnasium.spaces import Box
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
 from stable_baselines3.common.vec_env import (
@@ -60,9 +59,10 @@ def _stage(policy: nn.Module, wrapper: VecEnvWrapper) -> nn.Module:
 
 def _policy(policy: BasePolicy) -> nn.Module:
     observed, space = policy.observation_space, policy.action_space
-    if not isinstance(observed, Box) or len(observed.shape) != 1:
+    if len(observed.shape or ()) != 1:
         raise ControllerError(f"its observations are {observed}: a robot's are one row of numbers")
-    if not isinstance(space, Box) or not (np.all(space.low == -1) and np.all(space.high == 1)):
+    bounds = [np.asarray(getattr(space, name, np.nan)) for name in ("low", "high")]
+    if not np.all(bounds[0] == -1) or not np.all(bounds[1] == 1):
         raise ControllerError(
             f"its actions are {space}: a controller's are numbers from -1 to 1, whose meaning"
             " stands in robot.toml"
