@@ -26,7 +26,7 @@ from sim2real.calibration.problem import Problem
 from sim2real.shipped import find_robot
 from sim2real.sim.model import make_spec
 
-FOLDER, SEED, TURNS = LOGS / "pendulum", 0, 3
+FOLDER, SEED, TURNS = LOGS / "pendulum", 0, 1
 TARGETS = {"sysid": 4.0, "cma": 8.0}
 
 
