@@ -5,6 +5,7 @@ unknown keys and wrong types, naming what is known; `save` writes one that `load
 """
 
 import dataclasses
+import errno
 import functools
 import math
 import os
@@ -77,7 +78,12 @@ def save(value: Any, path: Path) -> None:
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace the file at `path` in one step, so that a crash leaves the old or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:  # say the name that was given, not the one beside it
+        raise type(error)(error.errno, error.strerror, str(path)) from None
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
