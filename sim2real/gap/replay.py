@@ -70,6 +70,8 @@ class LogReplay:
         Raises:
             GapError: the logs hold too little motion to compare.
         """
+        if not logs:
+            raise GapError("no logs to compare with: name at least one recording of the robot")
         self.robot, self.seed, self._nthread = robot, seed, nthread
         self.seconds = seconds = max(0.2, 8.0 / robot.control_hz) if seconds is None else seconds
         plan = _plan(robot, recipe, seconds)

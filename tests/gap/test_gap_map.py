@@ -140,6 +140,11 @@ def test_a_short_log_is_refused(pendulum, record):
         gap_map(pendulum, [record(pendulum, {}, seconds=3.0)])
 
 
+def test_no_logs_are_refused(pendulum):
+    with pytest.raises(GapError, match="no logs to compare with"):
+        LogReplay(pendulum, [])
+
+
 def test_a_robot_whose_base_floats_is_refused(record):
     robot = find_robot("ant")
     with pytest.raises(CalibrationError, match="its base floats"):
