@@ -3,10 +3,10 @@
     python benchmarks/log_memory.py [--quick]
 
 The parent writes a pendulum's log in each format; each child reads one of them with `read_log`
-(checks included) and reports. `anonymous_mb` is the largest private memory of the process, which a
-machine must have; `peak_mb` counts also pages of the spooled rows that the kernel happened to keep
-and can drop at any time. Bags and recordings are decoded message by message in Python, so they are
-measured with a tenth of the rows.
+(checks included), surveys it as `sim2real log` does, and reports. `anonymous_mb` is the largest
+private memory of the process, which a machine must have; `peak_mb` counts also pages of the spooled
+rows that the kernel happened to keep and can drop at any time. Bags and recordings are decoded
+message by message in Python, so they are measured with a tenth of the rows.
 """
 
 import argparse
@@ -46,6 +46,7 @@ def status(key):
 import scipy.optimize, scipy.signal
 import sim2real.calibration.plausibility.torques
 from sim2real.calibration.logs import read_log
+from sim2real.calibration.survey import survey
 from sim2real.calibration.recipe import Recipe
 from sim2real.shipped import find_robot
 
@@ -61,9 +62,12 @@ watcher.start()
 start = time.perf_counter()
 log = read_log(Path(sys.argv[1]), recipe, robot)
 seconds = time.perf_counter() - start
+read_mb = max(peaks)
+survey(log, robot)
 done.set()
 watcher.join()
 print(json.dumps({"rows": len(log.time), "seconds": seconds, "before_mb": before,
+                  "read_mb": read_mb,
                   "anonymous_mb": max(peaks), "peak_mb": status("VmHWM")}))
 """  # fmt: skip
 
@@ -92,8 +96,8 @@ def main() -> None:
         few, many = pair.values()
         growth = many["anonymous_mb"] / few["anonymous_mb"]
         results[name] = {"growth": growth, "runs": list(pair.values())}
-    settings = {"rows": most, "targets": TARGETS, "quick": arguments.quick, "seed": 0}
-    print("written:", _result.save("log_memory", settings=settings, results=results))
+        settings = {"rows": most, "targets": TARGETS, "quick": arguments.quick, "seed": 0}
+        print("written:", _result.save("log_memory", settings=settings, results=results))
 
 
 def blocks(rows: int):
@@ -181,10 +185,10 @@ def write_recording(folder: Path, rows: int) -> Path:
 
 
 WRITERS = {
-    "csv": (write_csv, 1),
     "npz": (write_npz, 1),
     "hdf5": (write_hdf5, 1),
     "parquet": (write_parquet, 1),
+    "csv": (write_csv, 1),
     "recording": (write_recording, 10),
 }
 """Format → its writer, and by how much its rows are fewer."""

@@ -5,7 +5,9 @@ unknown keys and wrong types, naming what is known; `save` writes one that `load
 """
 
 import dataclasses
+import errno
 import functools
+import math
 import os
 import tempfile
 import tomllib
@@ -47,7 +49,7 @@ def from_dict(cls: type[T], data: Mapping[str, Any], where: str = "") -> T:
     missing = [field.name for field in dataclasses.fields(cls) if _required(field)]  # type: ignore[arg-type]
     for name in missing:
         if name not in values:
-            raise ConfigError(f"{where}: the key {name!r} is missing{known(name, names)}")
+            raise ConfigError(f"{where}: the key {name!r} is missing; needed: {', '.join(missing)}")
     try:
         return cls(**values)
     except Sim2RealError as error:  # of the values together: say where they stand
@@ -76,7 +78,12 @@ def save(value: Any, path: Path) -> None:
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace the file at `path` in one step, so that a crash leaves the old or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:  # say the name that was given, not the one beside it
+        raise type(error)(error.errno, error.strerror, str(path)) from None
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -118,8 +125,15 @@ def _convert(hint: Any, value: Any, where: str) -> Any:  # noqa: PLR0911 - one l
     if hint is Path:
         return Path(_expect(value, str, where))
     if hint is float:
-        return float(_expect(value, (int, float), where))
+        return _number(value, where)
     return _expect(value, hint, where)
+
+
+def _number(value: Any, where: str) -> float:
+    number = float(_expect(value, (int, float), where))
+    if math.isnan(number):  # TOML knows it; nothing that is configured can be it
+        raise ConfigError(f"{where}: nan is not a number")
+    return number
 
 
 def _convert_union(options: tuple[Any, ...], value: Any, where: str) -> Any:

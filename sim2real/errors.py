@@ -44,6 +44,10 @@ class GapError(Sim2RealError):
     """Two domains have nothing in common by which to compare them."""
 
 
+class MetaError(Sim2RealError):
+    """Data that a model cannot adapt to."""
+
+
 class ControllerError(Sim2RealError):
     """An exported controller is damaged, or belongs to another robot."""
 

@@ -5,6 +5,7 @@ A robot is a folder with a `robot.toml` and a model (MJCF or URDF). Nothing here
 
 import dataclasses
 import importlib.util
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,12 +27,14 @@ class Limits:
     position: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        if not self.torque > 0 or not self.velocity > 0:
+        if not 0 < self.torque < math.inf or not 0 < self.velocity < math.inf:
             raise ConfigError(
-                f"limits: torque {self.torque} and velocity {self.velocity} must be above 0"
+                f"limits: torque {self.torque} and velocity {self.velocity} must be finite and"
+                " above 0"
             )
-        if self.position is not None and not self.position[0] < self.position[1]:
-            raise ConfigError(f"limits: position {list(self.position)} must be [low, high]")
+        low, high = self.position or (-1.0, 1.0)
+        if not -math.inf < low < high < math.inf:
+            raise ConfigError(f"limits: position [{low}, {high}] must be [low, high], both finite")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +138,7 @@ class Joint:
     """The DC motor that makes the torque; an ideal one if not given."""
 
     def __post_init__(self) -> None:
+        self._check_numbers()
         if self.mode == "passive":
             if self.motor is not None:
                 raise ConfigError("a passive joint has no motor: leave it out, or drive the joint")
@@ -149,6 +153,15 @@ class Joint:
             low, high = self.limits.position
             if not low <= self.home <= high:
                 raise ConfigError(f"home {self.home:g} lies outside the limits [{low:g}, {high:g}]")
+
+    def _check_numbers(self) -> None:
+        for name in ("kp", "kd"):
+            if not 0.0 <= getattr(self, name) < math.inf:
+                raise ConfigError(f"{name} = {getattr(self, name)} must be finite, not below 0")
+        if not math.isfinite(self.home):
+            raise ConfigError(f"home = {self.home} must be finite")
+        if self.action_scale is not None and not 0.0 < self.action_scale < math.inf:
+            raise ConfigError(f"action_scale = {self.action_scale} must be finite and above 0")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,9 +190,9 @@ class Robot:
     base: FloatingBase | None = None
     """None for a robot that is mounted, or whose base is a chain of joints."""
     tip: str | None = None
-    """The site that tasks move: a fingertip."""
+    """The site that tasks move: a fingertip; or a body (in a URDF a link), whose origin it is."""
     feet: tuple[str, ...] = ()
-    """The sites that carry a walking robot."""
+    """The sites that carry a walking robot, or bodies, as for `tip`."""
     deciding_geoms: tuple[str, ...] = ()
     """Geoms whose friction and softness hold in their contacts, whatever the ground's."""
     terrain: Terrain | None = None
@@ -198,8 +211,10 @@ class Robot:
     def __post_init__(self) -> None:
         if not self.joints or all(joint.mode == "passive" for joint in self.joints.values()):
             raise ConfigError("joints: a robot needs at least one driven joint")
-        if not self.control_hz > 0:
-            raise ConfigError(f"control_hz: {self.control_hz} must be above 0")
+        for name in ("control_hz", "physics_hz"):
+            rate = getattr(self, name)
+            if rate is not None and not 0 < rate < math.inf:
+                raise ConfigError(f"{name}: {rate} must be finite and above 0")
         if "name" not in self.task:
             raise ConfigError("task: write [task] with name = ...")
 
@@ -306,7 +321,10 @@ def _check_groups(groups: list[Correlation], ranges: Mapping[str, Range]) -> Non
 
 def _file_of_package(location: str, robot: str) -> Path:
     package, _, rest = location.partition("/")
-    spec = importlib.util.find_spec(package)
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):  # a package in one that is not there; no name at all
+        spec = None
     if spec is None or spec.origin is None:
         raise RobotError(
             f"robot {robot!r}: its model is in the package {package!r}, which is not installed"

@@ -6,6 +6,7 @@ has room for.
 """
 
 import tempfile
+import weakref
 from collections.abc import Iterator
 from typing import IO, Any, final
 
@@ -23,10 +24,10 @@ MEMORY = 8 * 2**20
 class Spool:
     """One array of `width` numbers a row, which grows."""
 
-    def __init__(self, width: int | None = None, dtype: Any = np.float64, *, memory: int = MEMORY):
+    def __init__(self, width: int | None = None, dtype: Any = np.float64):
         """Prepare for rows of shape (width,), or of single numbers."""
         self._row = () if width is None else (width,)
-        self._dtype, self._memory = np.dtype(dtype), memory
+        self._dtype = np.dtype(dtype)
         self._blocks: list[NDArray[Any]] = []
         self._held, self._rows = 0, 0
         self._file: IO[bytes] | None = None
@@ -40,7 +41,7 @@ class Spool:
         self._blocks.append(rows)
         self._rows += len(rows)
         self._held += rows.nbytes
-        if self._held > self._memory:
+        if self._held > MEMORY:
             self._write()
 
     def array(self) -> NDArray[Any]:
@@ -56,6 +57,7 @@ class Spool:
     def _write(self) -> None:
         if self._file is None:
             self._file = tempfile.TemporaryFile(prefix="sim2real-")  # noqa: SIM115 - array() maps it
+            weakref.finalize(self, self._file.close)  # a map of it stays
         for rows in self._blocks:
             self._file.write(rows.data)
         self._blocks, self._held = [], 0

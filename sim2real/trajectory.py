@@ -14,7 +14,7 @@ from sim2real.spool import blocks
 Array = NDArray[np.float64]
 Stamps = NDArray[np.int64]
 
-_SAMPLE = 1_000_000
+_SAMPLE = 100_000
 """Rows that are enough to tell a median."""
 
 

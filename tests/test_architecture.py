@@ -41,7 +41,7 @@ HEAVY = ("torch", "mujoco", "pybullet", "gymnasium", "scipy", "matplotlib")
 # Each of these has one home: the rooms that may import it.
 HOMES = {
     "pybullet": {"sim"},
-    "gymnasium": {"envs"},
+    "gymnasium": {"envs", "training"},
     "rsl_rl": {"envs", "training"},
     "stable_baselines3": {"envs", "training"},
     "torch": {"envs", "training", "export", "gap", "meta", "mpc"},

@@ -42,6 +42,7 @@ def test_whole_numbers_are_numbers_too():
     [
         ({"name": "x", "cuont": 1}, "did you mean 'count'"),
         ({}, "'name' is missing"),
+        ({"name": "x", "inner": {"rate": float("nan")}}, "inner: rate: nan is not a number"),
         ({"name": 1}, "1 is not a string"),
         ({"name": "x", "count": 1.5}, "1.5 is not a whole number"),
         ({"name": "x", "count": True}, "True is not a whole number"),
@@ -72,3 +73,16 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
         config.save({"bad": object()}, path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("name", "says"), [("folder", "directory"), ("a.toml", "denied")])
+def test_a_file_that_cannot_be_written_is_named_as_it_was_given(tmp_path, monkeypatch, name, says):
+    def refuse(**_):
+        raise PermissionError(13, "Permission denied", "/a/temporary/name")
+
+    (tmp_path / "folder").mkdir()
+    if says == "denied":
+        monkeypatch.setattr(config.tempfile, "mkstemp", refuse)
+    with pytest.raises(OSError, match=says) as caught:
+        config.write_atomically(tmp_path / name, b"")
+    assert caught.value.filename == str(tmp_path / name)

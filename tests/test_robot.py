@@ -28,7 +28,7 @@ def robot(folder, text=GOOD, model="<mujoco/>"):
 def test_every_shipped_robot_loads():
     assert shipped.robot_names() == [
         *("ant", "double_pendulum", "half_cheetah", "hopper", "pendulum", "quadruped", "reacher"),
-        *("so101", "walker2d"),
+        *("so101", "walker2d", "xl330"),
     ]
     for name in shipped.robot_names():
         assert shipped.find_robot(name).name == name
@@ -47,6 +47,15 @@ def test_a_robot_outside_the_package_is_found_by_its_folder(tmp_path):
         ('"torque"', '"position"', ConfigError, "position mode needs kp"),
         ('"torque"', '"torqe"', ConfigError, "did you mean 'torque'"),
         ("control_hz = 50", "control_hz = 0", ConfigError, "above 0"),
+        ("control_hz = 50", "control_hz = inf", ConfigError, "finite"),
+        ("control_hz = 50", "control_hz = 50\nphysics_hz = 0", ConfigError, "physics_hz"),
+        ("control_hz = 50", "control_hz = 50\nphysics_hz = inf", ConfigError, "physics_hz"),
+        ("control_hz = 50", "control_hz = 50\nphysics_hz = nan", ConfigError, "not a number"),
+        ("torque = 2.0", "torque = inf", ConfigError, "finite"),
+        ("velocity = 10.0", "velocity = 10.0, position = [-1, inf]", ConfigError, "finite"),
+        ('"torque"', '"torque"\nkd = -1.0', ConfigError, "kd = -1.0"),
+        ('"torque"', '"torque"\nhome = nan', ConfigError, "home: nan is not a number"),
+        ('"torque"', '"torque"\naction_scale = 0.0', ConfigError, "action_scale"),
         ('name = "swing_up"', "", ConfigError, "name"),
         ("[task]", '[randomize]\n"body.x.mass" = { scale = [2, 1] }\n[task]', ParameterError,
          "inverted"),
@@ -74,6 +83,13 @@ def test_a_folder_without_robot_toml_is_refused(tmp_path):
 
 def test_a_model_in_a_package_that_is_not_installed_is_refused(tmp_path):
     elsewhere = robot(tmp_path, GOOD.replace("arm.xml", "package:no_such_package/arm.xml"))
+    with pytest.raises(RobotError, match="not installed"):
+        _ = elsewhere.model_path
+
+
+@pytest.mark.parametrize("package", ["no_such_package.models/a.xml", "/a.xml", ".models/a.xml"])
+def test_a_package_that_cannot_be_one_is_refused(tmp_path, package):
+    elsewhere = robot(tmp_path, GOOD.replace("arm.xml", f"package:{package}"))
     with pytest.raises(RobotError, match="not installed"):
         _ = elsewhere.model_path
 

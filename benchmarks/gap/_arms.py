@@ -68,12 +68,14 @@ def run(
         for name in late[-1]
         if name.startswith("gap/")
     }
+    scored = score(target, trainer)
     steps = trainer.steps if on_target else 0
     if correction is not None:
         steps = correction.gap.target.steps
     return {
         "seed": seed,
-        "target": score(target, trainer)["return"],
+        "target": scored["return"],
+        "success": scored["success"],
         "source": score(robot, trainer)["return"],
         "target_steps": steps,
         "seconds": round(seconds, 1),

@@ -27,6 +27,8 @@ DEAD = {"actuator.upper_arm_roll.strength": 0.0}
 class FixedPoint(Task):
     """Tip to GOAL."""
 
+    needs_tip = True
+
     def __init__(self, robot: Robot):
         self.options = TaskOptions(
             name="fixed_point", episode_seconds=5.0, hold_seconds=0.5, effort_weight=0.1

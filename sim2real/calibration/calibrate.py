@@ -29,7 +29,7 @@ from sim2real.calibration.choose import choose
 from sim2real.calibration.coordinates import Coordinates
 from sim2real.calibration.disturbances import Disturbance, find_disturbances
 from sim2real.calibration.fit import Fit
-from sim2real.calibration.latency import lags
+from sim2real.calibration.latency import lags, with_lags
 from sim2real.calibration.logs import read_log
 from sim2real.calibration.problem import Problem
 from sim2real.calibration.recipe import Recipe
@@ -81,7 +81,12 @@ def calibrate(
         Problem(robot, recipe, nthread=nthread), fitted, seed=seed, on_progress=on_progress
     )
     on_progress(f"fitting {len(problem.names)} parameters to {len(fitted)} logs")
-    found, residual, pushes = _solve(problem, fitted, seed)
+    nominal = np.clip(
+        problem.coordinates.nominal, problem.coordinates.lower, problem.coordinates.upper
+    )
+    lag = lags(problem, fitted, nominal)
+    hint = problem.coordinates.z(with_lags(problem, nominal, lag))
+    found, residual, pushes = _solve(problem, fitted, seed, hint)
     values = problem.coordinates.values(found.z)
     spread = _covariances(found, residual.windows)
     seconds = time.monotonic() - begin
@@ -97,7 +102,7 @@ def calibrate(
         held_out=predictions(problem, held_out, both),
         coverage=bands[0],
         shown=bands[1],
-        latency=_latency(problem, residual),
+        latency={joint: round(value, 5) for joint, value in lag.items()},
         candidates=candidates,
         disturbances=pushes,
         windows=len(residual.windows),
@@ -122,10 +127,10 @@ def calibrate(
 
 
 def _solve(
-    problem: Problem, logs: Sequence[Trajectory], seed: int
+    problem: Problem, logs: Sequence[Trajectory], seed: int, hint: Array
 ) -> tuple[Fit, Residual, tuple[Disturbance, ...]]:
     """Return the fit without the stretches in which something pushed, told by a first fit."""
-    found, residual = problem.solve(logs, seed=seed)
+    found, residual = problem.solve(logs, seed=seed, hint=hint)
     pushes = find_disturbances(problem, logs, problem.coordinates.values(found.z))
     if pushes:
         problem.leave_out([(push.log, push.begin, push.end) for push in pushes])
@@ -229,15 +234,6 @@ def _bands(
         tuple(coverage(kind, each, part.measured) for kind, each in sampled.items()),
         shown(logs, part, list(sampled.values())[-1], both, step),
     )
-
-
-def _latency(problem: Problem, residual: Residual) -> dict[str, float]:
-    step = problem.grid.timestep * problem.grid.every
-    nominal = problem.coordinates.z(
-        np.clip(problem.coordinates.nominal, problem.coordinates.lower, problem.coordinates.upper)
-    )
-    found = lags(residual, nominal, step).round(5).tolist()
-    return dict(zip(problem.compared, found, strict=True))
 
 
 def _trajectory(log: Log, recipe: Recipe, robot: Robot) -> Trajectory:

@@ -81,10 +81,10 @@ def design(
     if best is None:
         raise CalibrationError(
             f"robot {problem.robot.name!r}: none of {candidates} motions stays within its limits"
-            f" and leaves windows to fit ({refused} left the limits): lower [excitation] amplitude"
-            " in the recipe, or widen the limits if they are wider in truth"
+            f" and leaves windows to fit ({refused} left the limits): lower the recipe's"
+            " [excitation] amplitude, or widen the limits if they are wider in truth"
         )
-    covariance = np.linalg.inv(np.eye(len(told)) + told)
+    covariance: Array = np.linalg.inv(np.eye(len(told)) + told).astype(np.float64)
     return Design(
         excitation=best,
         names=problem.names,

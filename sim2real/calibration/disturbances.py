@@ -8,19 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import mujoco
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import savgol_filter
 
+from sim2real.calibration.inverse import inverse_dynamics, smoothed
 from sim2real.calibration.problem import Problem
-from sim2real.sim.model import joint_addresses
 from sim2real.trajectory import Trajectory
 
 Array = NDArray[np.float64]
 
 _SMOOTH = 0.06
-"""Width of the polynomial that gives accelerations [s]."""
+"""Room at a log's ends, and twice the width over which torques are averaged [s]."""
 _RATE = 250.0
 """At which residual torques are looked at [Hz]."""
 _LEAST, _PAD, _JOIN = 0.05, 0.25, 0.3
@@ -85,44 +83,9 @@ def unexplained_torque(problem: Problem, log: Trajectory, parameters: Array, tim
         parameters: those that are written to the model (k,).
         time: when [s], evenly spaced.
     """
-    sim = problem.rollouts.simulator(1)
-    problem.rollouts.parameters.write(sim, np.zeros(1, np.int32), parameters[None])
-    model = sim.fields.get_model(0)
-    data = mujoco.MjData(model)
-    qpos, dofs = joint_addresses(problem.robot, model)
-    state = _smoothed(log, time, problem.grid.hinge)
-    command = _commands(log, time, model)
-    torque = np.empty((len(time), len(log.joints)))
-    for row in range(len(time)):
-        data.qpos[qpos], data.qvel[dofs], data.qacc[dofs] = (part[row] for part in state)
-        data.ctrl[:] = command[row]
-        mujoco.mj_inverse(model, data)
-        needed = data.qfrc_inverse.copy()
-        mujoco.mj_fwdActuation(model, data)
-        torque[row] = (needed - data.qfrc_actuator)[dofs]
+    torque = inverse_dynamics(problem, log, parameters, time)
     # dry friction is a constraint: inverse dynamics gives its soft version, which lags at reversals
-    width = max(3, round(0.5 * _SMOOTH * _RATE))
-    kernel = np.ones(width) / width
-    return np.stack([np.convolve(column, kernel, "same") for column in torque.T], axis=1)
-
-
-def _smoothed(log: Trajectory, time: Array, hinge: NDArray[np.bool_]) -> tuple[Array, ...]:
-    position = np.where(hinge, np.unwrap(log.position, axis=0), log.position)
-    even = np.stack([np.interp(time, log.seconds, column) for column in position.T], axis=1)
-    width = 2 * round(_SMOOTH * _RATE / 2) + 1
-    return tuple(
-        np.asarray(savgol_filter(even, width, 3, deriv=order, delta=1.0 / _RATE, axis=0))
-        for order in (0, 1, 2)
-    )
-
-
-def _commands(log: Trajectory, time: Array, model: mujoco.MjModel) -> Array:
-    columns = []
-    for actuator in range(model.nu):
-        late = time - model.actuator_delay[actuator]
-        stamps = log.time[0] + np.round(late * 1e9).astype(np.int64)
-        columns.append(log.commands_at(stamps)[:, actuator])
-    return np.stack(columns, axis=1)
+    return smoothed(torque.needed - torque.given, 0.5 * _SMOOTH, 1.0 / _RATE)
 
 
 def _stretches(high: NDArray[np.bool_]) -> list[tuple[int, int]]:

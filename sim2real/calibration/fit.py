@@ -33,7 +33,9 @@ class Fit:
     rounds: int
 
 
-def fit(residual: Residual, *, seed: int, start: Array | None = None) -> Fit:
+def fit(
+    residual: Residual, *, seed: int, start: Array | None = None, hint: Array | None = None
+) -> Fit:
     """Return the fit of the parameters to the windows.
 
     Start states, noise and outliers are estimated at the optimum of the round before, until the
@@ -43,8 +45,9 @@ def fit(residual: Residual, *, seed: int, start: Array | None = None) -> Fit:
         residual: what is minimized.
         seed: of the starting points.
         start: where to start instead, z (p,).
+        hint: one more starting point to look at, z (p,).
     """
-    z = _best_start(residual, seed) if start is None else start
+    z = _best_start(residual, seed, hint) if start is None else start
     weighting, rounds, moved = Weighting.first(residual, z), 0, np.inf
     while moved > _SETTLED and rounds < _ROUNDS:
         previous, z = z, _solve(residual, weighting, z)
@@ -62,13 +65,14 @@ def fit(residual: Residual, *, seed: int, start: Array | None = None) -> Fit:
     )
 
 
-def _best_start(residual: Residual, seed: int) -> Array:
-    """Return the best of the nominal values, the prior's centre and a few draws: one rollout."""
+def _best_start(residual: Residual, seed: int, hint: Array | None) -> Array:
+    """Return the best of nominal values, hint, the prior's centre and draws, in one rollout."""
     coordinates = residual.coordinates
     low, high = coordinates.z_bounds
     draws = np.random.default_rng(seed).standard_normal((14, len(low)))
     nominal = coordinates.z(np.clip(coordinates.nominal, coordinates.lower, coordinates.upper))
-    starts = np.clip(np.vstack([nominal, np.zeros(len(low)), draws]), low, high)
+    hints = nominal if hint is None else np.vstack([nominal, hint])
+    starts = np.clip(np.vstack([hints, np.zeros(len(low)), draws]), low, high)
     n, size = residual.windows.covariance.shape[:2]
     e = residual.many(starts, np.zeros((n, size)))
     return starts[np.argmin(np.median((e**2).mean(axis=2), axis=1))]

@@ -75,11 +75,19 @@ class Problem:
         self.recipe = replace(self.recipe, logs=replace(self.recipe.logs, exclude=exclude))
 
     def solve(
-        self, logs: Sequence[Trajectory], *, seed: int, start: Array | None = None
+        self,
+        logs: Sequence[Trajectory],
+        *,
+        seed: int,
+        start: Array | None = None,
+        hint: Array | None = None,
     ) -> tuple[Fit, Residual]:
-        """Return the fit to logs, and the residual that it minimizes; raises CalibrationError."""
+        """Return the fit to logs, and the residual that it minimizes; raises CalibrationError.
+
+        It begins at `start`, z (p,), or at the best of `hint` and several points of the prior.
+        """
         residual = self.residual(logs)
-        found = fit(residual, seed=seed, start=start)
+        found = fit(residual, seed=seed, start=start, hint=hint)
         if self.recipe.windows.refine is not None:
             residual = self.residual(logs, self.recipe.windows.refine)
             found = fit(residual, seed=seed, start=found.z)

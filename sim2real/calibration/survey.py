@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim2real.robot import Robot
+from sim2real.spool import blocks
 from sim2real.trajectory import Array, Stamps, Trajectory
 
 Kind = Literal["gap", "saturated", "frozen", "off"]
@@ -17,6 +18,8 @@ _GAP = 3.0
 _LEAST = 0.05
 """Shortest stretch that is worth a word [s]."""
 _AT_LIMIT = 0.999
+_SAMPLE = 100_000
+"""Rows that are enough for medians and quantiles."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,28 +114,39 @@ def survey(log: Trajectory, robot: Robot | None = None) -> Survey:
 
 def resolution(values: Array) -> float:
     """Return the smallest usual step between rows; 0 if the values never change."""
-    steps = np.abs(np.diff(values))
+    steps = _steps(values)
     steps = steps[steps > 1e-12]
     return float(np.quantile(steps, 0.02)) if steps.size else 0.0
 
 
+def _steps(values: NDArray[Any]) -> NDArray[Any]:
+    """Return how far rows are from the next, of a long log for a sample of them."""
+    every = max(1, len(values) // _SAMPLE)
+    return np.abs(values[1::every] - values[:-1:every])
+
+
 def _clock(stamps: Stamps) -> Clock:
-    steps = np.diff(stamps) * 1e-9
+    steps = _steps(stamps) * 1e-9
     usual = float(np.median(steps)) if steps.size else np.inf
+    gaps = list(_gaps(stamps))
+    longest = max((end - begin for begin, end in gaps), default=float(steps.max(initial=0.0)))
     return Clock(
         rows=len(stamps),
         seconds=float(stamps[-1] - stamps[0]) * 1e-9,
         rate=1.0 / usual,
         jitter=float(np.quantile(np.abs(steps - usual), 0.99)) if steps.size else 0.0,
-        gaps=int((steps > _GAP * usual).sum()),
-        longest=float(steps.max(initial=0.0)),
+        gaps=len(gaps),
+        longest=longest,
     )
 
 
 def _gaps(stamps: Stamps) -> Iterator[tuple[float, float]]:
-    steps, seconds = np.diff(stamps), (stamps - stamps[0]) * 1e-9
-    for i in np.flatnonzero(steps > _GAP * np.median(steps)):
-        yield float(seconds[i]), float(seconds[i + 1])
+    usual = np.median(_steps(stamps)) if len(stamps) > 1 else np.inf
+    for part in blocks(len(stamps) - 1):
+        rows = stamps[part.start : part.stop + 1]
+        for i in np.flatnonzero(np.diff(rows) > _GAP * usual):
+            begin, end = rows[i : i + 2] - stamps[0]
+            yield float(begin) * 1e-9, float(end) * 1e-9
 
 
 def _range(values: Array) -> tuple[float, float]:
@@ -141,17 +155,22 @@ def _range(values: Array) -> tuple[float, float]:
 
 def _saturated(log: Trajectory, i: int, robot: Robot | None) -> NDArray[np.bool_]:
     """Return in which rows (t,) what drives the joint is at a limit: a servo's torque, too."""
-    joint = log.joints[i]
-    limits = None if robot is None else robot.joints[joint].limits
-    if robot is None or limits is None or joint not in log.driven:
-        return np.zeros(len(log.time), bool)
-    command = log.commands_at(log.time)[:, log.driven.index(joint)]
-    if robot.joints[joint].mode == "torque":
-        return np.abs(command) >= _AT_LIMIT * limits.torque
-    item = robot.joints[joint]
-    torque = item.kp * (command - log.position[:, i]) - item.kd * log.velocity[:, i]
+    found = np.zeros(len(log.time), bool)
+    name = log.joints[i]
+    if robot is None or name not in log.driven:
+        return found
+    joint, row = robot.joints[name], log.driven.index(name)
+    limits = joint.limits
+    assert limits is not None  # a driven joint has them
     low, high = limits.position or (-np.inf, np.inf)
-    return (np.abs(torque) >= limits.torque) | (command <= low) | (command >= high)
+    for part in blocks(len(found)):
+        command = log.commands_at(log.time[part])[:, row]
+        if joint.mode == "torque":
+            found[part] = np.abs(command) >= _AT_LIMIT * limits.torque
+        else:
+            torque = joint.kp * (command - log.position[part, i]) - joint.kd * log.velocity[part, i]
+            found[part] = (np.abs(torque) >= limits.torque) | (command <= low) | (command >= high)
+    return found
 
 
 def _frozen(log: Trajectory, i: int) -> NDArray[np.bool_]:
@@ -161,17 +180,19 @@ def _frozen(log: Trajectory, i: int) -> NDArray[np.bool_]:
     from row to row, or told a velocity all the while.
     """
     position, velocity = log.position[:, i], log.velocity[:, i]
-    seconds, step = log.seconds, resolution(position)
-    frozen = np.zeros(len(position), bool)
-    moves = np.abs(np.diff(position))
+    frozen, still = np.zeros(len(position), bool), np.zeros(len(position) - 1, bool)
+    for part in blocks(len(still)):
+        rows = position[part.start : part.stop + 1]
+        still[part] = rows[1:] == rows[:-1]
+    step, moves = resolution(position), _steps(position)
     if not step:
         return frozen
     usual = float(np.quantile(moves[moves > 0], 0.99))
-    for first, end in runs(moves == 0):
-        length = seconds[end] - seconds[first]
+    for first, end in runs(still):
+        length = float(log.time[end] - log.time[first]) * 1e-9
         if length < _LEAST or end - first < 4:
             continue
-        jump = moves[end] if end < len(moves) else 0.0
+        jump = abs(position[end + 1] - position[end]) if end < len(still) else 0.0
         speeds = velocity[first + 1 : end]
         slowest = float(np.abs(speeds).min()) if np.ptp(np.sign(speeds)) == 0 else 0.0
         if jump > 2.0 * usual + 4.0 * step or slowest * length > 20.0 * step:
@@ -182,14 +203,17 @@ def _frozen(log: Trajectory, i: int) -> NDArray[np.bool_]:
 def _stretches(
     kind: Kind, joint: str, rows: NDArray[np.bool_], stamps: Stamps
 ) -> Iterator[Stretch]:
-    seconds = (stamps - stamps[0]) * 1e-9
     for first, end in runs(rows):
-        begin, last = float(seconds[first]), float(seconds[end - 1])
+        begin, last = (float(stamps[row] - stamps[0]) * 1e-9 for row in (first, end - 1))
         if last - begin >= _LEAST:
             yield Stretch(kind=kind, joint=joint, begin=begin, end=last)
 
 
 def runs(rows: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
     """Yield (first, end) of each stretch in which `rows` (t,) holds, end excluded."""
-    edges = np.flatnonzero(np.diff(rows.astype(np.int8), prepend=0, append=0))
-    yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+    edges = (np.flatnonzero(rows[1:] != rows[:-1]) + 1).tolist()
+    if len(rows) and rows[0]:
+        edges.insert(0, 0)
+    if len(edges) % 2:
+        edges.append(len(rows))
+    yield from zip(edges[::2], edges[1::2], strict=True)

@@ -62,12 +62,9 @@ def main(arguments: Sequence[str]) -> None:
         raise ConfigError(f"--output {output}: write a page (.html); its JSON goes beside it")
     posterior = None if chosen.posterior is None else Posterior.load(chosen.posterior)
     logs = read_logs(chosen.logs, robot, recipe)
-    import torch
-
     from sim2real.evaluation.gap_report import write_gap
     from sim2real.gap.gap_map import gap_map
 
-    torch.set_num_threads(1)
     with notes.status("comparing") as status:
         result = gap_map(
             robot, logs, recipe, posterior, seconds=chosen.seconds, seed=chosen.seed,

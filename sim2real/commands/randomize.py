@@ -83,7 +83,8 @@ def _list(chosen: Randomize, robot: Robot, posterior: Posterior | None) -> None:
         return print_json(rows)
     table = Table(box=None)
     for title in ("parameter", "nominal", "lowest", "median", "highest", "unit", "drawn"):
-        table.add_column(title, no_wrap=True)
+        # what does not fit is folded, not cut: a name or a number without its end says nothing
+        table.add_column(title, overflow="fold", no_wrap=title not in ("parameter", "drawn"))
     for row in rows:
         numbers = (f"{row[key]:.4g}" for key in ("nominal", "low", "median", "high"))
         table.add_row(row["name"], *numbers, row["unit"], row["drawn"])

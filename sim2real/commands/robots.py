@@ -82,10 +82,15 @@ def _joints(robot: Robot, as_json: bool) -> None:
 
 def _parameters(robot: Robot, as_json: bool) -> None:
     from sim2real.randomization.inventory import inventory
+    from sim2real.randomization.mending import check_ranges
+    from sim2real.randomization.parameters import ParameterSet
     from sim2real.randomization.terms import TERMS
     from sim2real.sim.model import compile_model
 
-    rows = inventory(robot, compile_model(robot))
+    model = compile_model(robot)
+    rows = inventory(robot, model)
+    parameters = ParameterSet(model, tuple(robot.joints), tuple(robot.ranges))
+    check_ranges(parameters, robot.ranges, robot.impossible)  # a newcomer's first look at them
     if as_json:
         return print_json([vars(row) for row in rows])
     ranges = robot.ranges

@@ -21,6 +21,9 @@ from sim2real.parameters import randomness
 from sim2real.parameters.ranges import Range
 from sim2real.robot import Robot
 
+_MOST_TARGETS = 8
+"""Simulations that stand for the real robot together: one alone is slow."""
+
 
 def make_correction(
     settings: GapSettings, env: RobotVectorEnv, *, rounds: int, seed: int
@@ -32,7 +35,10 @@ def make_correction(
         LogError: a log cannot be read.
     """
     reader = StateReader(env)
-    target = _logged(settings, env.robot, reader) if settings.logs else _online(settings, env, seed)
+    if settings.logs:
+        target = _logged(settings, env.robot, reader)
+    else:
+        target = _online(settings, env, rounds, seed)
     judge_seed = randomness.integer_seed(seed, "gap.judge")
     judge: Judge
     if settings.method == "par":
@@ -60,9 +66,10 @@ def target_robot(settings: GapSettings, robot: Robot) -> Robot:
     return dataclasses.replace(found, task=robot.task, correlate=()).with_ranges(fixed)
 
 
-def _online(settings: GapSettings, env: RobotVectorEnv, seed: int) -> Target:
+def _online(settings: GapSettings, env: RobotVectorEnv, rounds: int, seed: int) -> Target:
     robot = target_robot(settings, env.robot)
-    real = RobotVectorEnv(robot, 1, seed=randomness.integer_seed(seed, "gap.target"))
+    together = max(1, min(_MOST_TARGETS, settings.target_steps // rounds))
+    real = RobotVectorEnv(robot, together, seed=randomness.integer_seed(seed, "gap.target"))
     return OnlineTarget(real, StateReader(real), settings.target_steps)
 
 

@@ -32,6 +32,7 @@ def warnings(metrics: Mapping[str, float], progress: float) -> list[str]:
     if progress >= LATE and metrics.get("delta_r", 0.0) < GLOBAL:
         found.append(
             f"global gap: the mean Δr stays at {metrics['delta_r']:.2f} nat: the policy finds no"
-            " way around it. Calibrate (sim2real gap, sim2real calibrate): a reward can only avoid"
+            " way around it, or λ is too small for it to look for one (raise strength). A reward"
+            " can only avoid: calibrate (sim2real gap, sim2real calibrate)"
         )
     return found

@@ -39,8 +39,8 @@ class EstimatorSettings:
     noise: float = 1.0
     """Added to the inputs while fitting, in their standard deviations: the more, the smoother Δr,
     and the smaller the gap that is lost in it. About 1 while a policy learns, 0.2 for logs."""
-    learning_rate: float = 1e-3
-    batch: int = 256
+    learning_rate: float = 2e-3
+    batch: int = 128
     """Transitions of each domain in a step."""
     held_out: float = 0.2
     """Share of the transitions that calibrate the logits instead of fitting them."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from sim2real import __version__, config
@@ -133,6 +134,7 @@ def gap_map(  # noqa: PLR0913 - what it compares, and with what
     Raises:
         GapError: the logs hold too little to compare.
     """
+    torch.set_num_threads(1)  # networks this small are faster so
     on_progress("replaying the logs")
     replay = LogReplay(robot, logs, recipe, posterior, seconds=seconds, seed=seed, nthread=nthread)
     regimes = Regimes.of(replay)

@@ -66,12 +66,12 @@ class StateReader:
                 f"{log.source}: {log.rate:.0f} rows a second are fewer than the {hz:g} control"
                 " steps of the robot: record at its control rate"
             )
-        wanted = np.arange(0.0, time[-1], 1.0 / hz)
+        wanted = np.arange(0.0, time[-1] + 0.5 / hz, 1.0 / hz)
         rows = np.minimum(np.searchsorted(time, wanted - 1e-6), len(time) - 1)
         whole = np.abs(np.diff(time[rows]) * hz - 1.0) < 0.25
         before, after = rows[:-1][whole], rows[1:][whole]
-        measured = log.measured
-        return self.transitions(measured.of(before), log.command[before], measured.of(after))
+        measured, command = log.measured, log.commands_at(log.time[before])
+        return self.transitions(measured.of(before), command, measured.of(after))
 
     def _base(self, measured: Measured) -> list[Array]:
         if measured.orientation is None:

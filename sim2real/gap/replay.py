@@ -1,7 +1,7 @@
 """A robot's logs beside its simulation, over short windows from the same measured starts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import final
 
 import mujoco
@@ -120,7 +120,7 @@ class LogReplay:
         """
         others = {other: value for other, value in self._given.items() if other != name}
         given = np.tile(list(others.values()), (len(values), 1))
-        few = _take(self.windows, rows)
+        few = self.windows.take(rows)
         predicted = self._rollouts((name, *others)).predict(few, np.column_stack([values, given]))
         return self._missing(few.measured - predicted, rows)
 
@@ -147,11 +147,13 @@ class LogReplay:
         samples = round(self.seconds / self._step)
         history = whole.before.shape[1]
         position, velocity = np.split(states, 2, axis=1)
+        stretch = slice(steps, steps + samples * self._every)
         return replace(
             whole,
             position=position,
             velocity=velocity,
-            command=whole.command[:, steps : steps + samples * self._every],
+            command=whole.command[:, stretch],
+            enabled=None if whole.enabled is None else whole.enabled[:, stretch],
             before=command[:, steps : steps + history],
             measured=whole.measured[:, self._lead : self._lead + samples],
             start=whole.start + self._lead * self._step,
@@ -190,7 +192,8 @@ class LogReplay:
             for part, (begin, length) in enumerate(((start - seconds / 2, seconds / 2),
                                                     (start, seconds))):  # fmt: skip
                 first, last = np.searchsorted(log.seconds, [begin - 1e-9, begin + length - 1e-9])
-                parts[row, part] = log.command[first : max(last, first + 1)].mean(axis=0)
+                acting = log.commands_at(log.time[first : max(last, first + 1)])
+                parts[row, part] = acting.mean(axis=0)
         return parts.reshape(len(parts), -1)
 
 
@@ -202,7 +205,7 @@ def _plan(robot: Robot, recipe: Recipe | None, seconds: float) -> Recipe:
     }
     plan = recipe or Recipe(robot=robot.name, parameters=delays)
     windows = replace(plan.windows, seconds=seconds, stride=seconds / 4, min_motion=0.0)
-    return replace(plan, parameters=delays, windows=windows)
+    return replace(plan, parameters=delays, windows=windows, compare=())
 
 
 def _refuse_too_few(windows: Windows, length: float, seconds: float) -> None:
@@ -236,12 +239,3 @@ def _testable(
         name = f"joint.{next(iter(robot.joints))}.armature"
         found[name] = float(ParameterSet(model, tuple(robot.joints), (name,)).nominal[0])
     return found
-
-
-def _take(windows: Windows, rows: NDArray[np.int64]) -> Windows:
-    arrays = {
-        field.name: getattr(windows, field.name)[rows]
-        for field in fields(Windows)
-        if field.name != "dropped"
-    }
-    return replace(windows, **arrays)

@@ -35,7 +35,7 @@ class GapSettings:
     """Target transitions that are kept."""
     scale: float | None = None
     """λ, which Δr is multiplied with; if not given, from the spreads of Δr and of the reward."""
-    strength: float = 0.5
+    strength: float = 1.0
     """Spread of λ Δr, as a share of the reward's, that an automatic λ aims at."""
     clip: float = 10.0
     """Largest Δr that is believed [nat]."""
@@ -43,7 +43,7 @@ class GapSettings:
     """Share of the training over which λ grows from 0 to its value."""
     keep: float = 0.5
     """Share of the transitions that `filter` keeps."""
-    steps: int = 40
+    steps: int = 25
     """Steps of the classifiers for each round of the target's transitions."""
     report: str | None = None
     """The JSON of a gap report: exported policies carry its digest."""

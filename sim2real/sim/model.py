@@ -6,7 +6,7 @@ One model serves every engine, so what the robot can do is said in one place.
 import contextlib
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import mujoco
 import numpy as np
@@ -17,7 +17,10 @@ from sim2real.robot import Joint, Robot
 from sim2real.sim.base import base_addresses
 from sim2real.sim.contacts import let_decide
 from sim2real.sim.motor import set_dcmotor
+from sim2real.sim.naming import name_the_unnamed
 from sim2real.sim.terrain import add_terrain
+
+_LONGEST = 10.0  # s: how far back an actuator's commands are kept at most
 
 
 def compile_model(robot: Robot, max_delay: float | None = None) -> mujoco.MjModel:
@@ -54,6 +57,8 @@ def compile_model(robot: Robot, max_delay: float | None = None) -> mujoco.MjMode
 def make_spec(robot: Robot, max_delay: float | None = None) -> mujoco.MjSpec:
     """Return what `compile_model` compiles, but for `deciding_geoms`; raises RobotError."""
     spec = _load(robot)
+    _add_sites(spec, (*filter(None, (robot.tip,)), *robot.feet))
+    name_the_unnamed(spec)
     for body in spec.bodies:
         body.simple = False  # a "simple" body ignores a centre of mass that is moved later
     if robot.terrain is not None:
@@ -97,6 +102,14 @@ def _load(robot: Robot) -> mujoco.MjSpec:
             return mujoco.MjSpec.from_file(str(robot.model_path))
     except ValueError as error:
         raise RobotError(f"robot {robot.name!r}: {robot.model} does not load: {error}") from None
+
+
+def _add_sites(spec: mujoco.MjSpec, names: Iterable[str]) -> None:
+    """Put a site at the origin of each body that is named where a site is asked for: URDF's way."""
+    for name in names:
+        body = spec.body(name)
+        if spec.site(name) is None and body is not None:
+            body.add_site(name=name)
 
 
 def _check_joints(spec: mujoco.MjSpec, robot: Robot) -> None:
@@ -155,9 +168,10 @@ def _largest(robot: Robot, attribute: str) -> float:
         for name, item in ranges.items()
         if (name.kind, name.attribute) == ("actuator", attribute)
     ]
-    if any(not math.isfinite(value) for value in largest):
+    if any(not value <= _LONGEST for value in largest):
         raise RobotError(
             f"robot {robot.name!r}: the distribution of actuators' {attribute} needs an upper bound"
+            f" of at most {_LONGEST:g} s"
         )
     return max(largest, default=0.0)
 

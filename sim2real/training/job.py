@@ -1,13 +1,38 @@
 """A training job: what a launch file says."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from sim2real import config, shipped
 from sim2real.errors import ConfigError
 from sim2real.gap.settings import GapSettings
 from sim2real.randomization.adaptive.settings import AdaptiveSettings
+
+
+def _require(
+    what: str, settings: Any, names: tuple[str, ...], fits: Callable[[Any], bool], must_be: str
+) -> None:
+    """Raise ConfigError if a number of `settings`, or one in a list of it, does not fit."""
+    for name in names:
+        value = getattr(settings, name)
+        items = value if isinstance(value, tuple) else (value,)
+        if not items or not all(map(fits, items)):
+            raise ConfigError(f"{what}: {name} = {value} must be {must_be}")
+
+
+def _is_count(value: int) -> bool:
+    return value >= 1
+
+
+def _is_positive(value: float) -> bool:
+    return 0.0 < value < math.inf
+
+
+def _is_share(value: float) -> bool:
+    return 0.0 <= value <= 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +62,19 @@ class PPOSettings:
     privileged_critic: bool = True
     """Whether the critic sees the randomized parameters."""
 
+    def __post_init__(self) -> None:
+        counts = ("steps", "num_envs", "rollout_steps", "hidden", "epochs", "minibatches")
+        _require("ppo", self, counts, _is_count, "at least 1")
+        sizes = ("init_std", "min_std", "learning_rate", "desired_kl", "clip")
+        _require("ppo", self, sizes, _is_positive, "finite and above 0")
+        _require("ppo", self, ("gamma", "lam"), _is_share, "in [0, 1]")
+        _require("ppo", self, ("entropy",), math.isfinite, "finite")
+        if self.minibatches > self.num_envs * self.rollout_steps:
+            raise ConfigError(
+                f"ppo: minibatches = {self.minibatches} are more than the num_envs x rollout_steps"
+                f" = {self.num_envs * self.rollout_steps} samples between updates"
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class SACSettings:
@@ -63,7 +101,16 @@ class SACSettings:
     update (gSDE, Raffin et al. 2022): smooth, where a rate of 100 Hz averages white noise away."""
 
     def __post_init__(self) -> None:
-        if self.train_every < 1 or self.iteration_steps % self.train_every:
+        counts = ("steps", "num_envs", "iteration_steps", "hidden", "batch_size", "gradient_steps")
+        _require("sac", self, (*counts, "train_every"), _is_count, "at least 1")
+        _require("sac", self, ("learning_rate",), _is_positive, "finite and above 0")
+        _require("sac", self, ("gamma", "tau"), _is_share, "in [0, 1]")
+        if not 0 <= self.learning_starts < self.buffer_size:
+            raise ConfigError(
+                f"sac: learning_starts = {self.learning_starts} must be in [0, buffer_size ="
+                f" {self.buffer_size})"
+            )
+        if self.iteration_steps % self.train_every:
             raise ConfigError(
                 f"sac: iteration_steps = {self.iteration_steps} must be a multiple of train_every ="
                 f" {self.train_every}"

@@ -75,8 +75,10 @@ class Replay(ReplayBuffer):
     def add_target(self, played: Steps) -> None:
         """Keep what was observed on the target, if it is learned from."""
         if self._target is not None:
-            for obs, next_obs, action, reward, done in played:
-                self._target.add(obs, next_obs, action, reward, done, [{}])
+            for step in played:
+                for i in range(len(step[0])):
+                    obs, after, action, reward, done = (part[i : i + 1] for part in step)
+                    self._target.add(obs, after, action, reward, done, [{}])
 
     def sample(self, batch_size: int, env: VecNormalize | None = None) -> ReplayBufferSamples:
         """Return steps to learn from."""

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sim2real.cli import VERBS
+from sim2real.commands.console import console
 from sim2real.training.job import find_job
 
 ROBOT = """
@@ -256,6 +257,45 @@ def test_a_posterior_that_is_not_there_is_refused(refuses):
 @pytest.mark.parametrize("option", ["--steps", "--nthread", "--evaluation-envs"])
 def test_a_job_of_nothing_is_refused(refuses, option):
     refuses("train", "pendulum", option, "0", "--output", "run", says=("at least 1",))
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--ppo.num-envs", "0"], "num_envs = 0 must be at least 1"),
+        (["--ppo.rollout-steps", "0"], "rollout_steps = 0"),
+        (["--ppo.epochs", "0"], "epochs = 0"),
+        (["--ppo.minibatches", "100000"], "more than the num_envs x rollout_steps"),
+        (["--ppo.hidden"], "hidden = ()"),
+        (["--ppo.hidden", "64", "0"], "hidden = (64, 0)"),
+        (["--ppo.learning-rate", "nan"], "learning_rate = nan"),
+        (["--ppo.init-std", "-1"], "init_std = -1.0"),
+        (["--ppo.gamma", "2"], "gamma = 2.0 must be in [0, 1]"),
+        (["--ppo.entropy", "nan"], "entropy = nan"),
+        (["--algorithm", "sac", "--sac.batch-size", "0"], "batch_size = 0"),
+        (["--algorithm", "sac", "--sac.gamma", "nan"], "gamma = nan"),
+        (["--algorithm", "sac", "--sac.buffer-size", "0"], "learning_starts"),
+    ],
+)
+def test_an_impossible_setting_of_the_algorithm_is_refused(refuses, options, says):
+    refuses("train", "pendulum", *options, "--output", "run", says=(says,))
+
+
+def test_a_list_of_a_robots_parameters_checks_its_ranges(refuses, tmp_path):
+    folder = robot_folder(tmp_path, MASS, '"body.lnk.mass" = { scale = [0.8, 1.2] }')
+    refuses("robots", folder, "--parameters", says=("body.lnk", "did you mean 'link'"))
+
+
+def test_a_delay_beyond_all_memory_is_refused(refuses, tmp_path):
+    folder = robot_folder(tmp_path, MASS, '"actuator.hinge.delay" = { set = [0.0, 1e9] }')
+    refuses("robots", folder, "--parameters", says=("delay", "at most 10 s"))
+
+
+def test_a_narrow_terminal_folds_what_is_randomized(sim2real, monkeypatch):
+    monkeypatch.setattr(console, "width", 60)
+    shown = sim2real("randomize", "pendulum").out
+    assert "…" not in shown
+    assert "0.05047" in shown
 
 
 def test_resuming_nothing_is_refused(refuses, tmp_path):

@@ -13,7 +13,7 @@ from sim2real.gap.estimator import EstimatorSettings, GapEstimator
 from sim2real.gap.transitions import Transitions
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-SETTINGS = EstimatorSettings(noise=0.2, members=2)
+SETTINGS = EstimatorSettings(noise=0.2, members=2, batch=256, learning_rate=1e-3)
 
 
 @pytest.fixture(scope="module")

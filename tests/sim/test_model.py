@@ -116,6 +116,22 @@ def test_unknown_tip_is_an_error_with_the_near_name(make_robot):
         compile_model(make_robot(BODY, {"elbow": MOTOR}, tip="hamd"))
 
 
+def test_the_tip_may_be_a_link_that_a_urdf_fixes_to_another(make_robot, tmp_path):
+    robot = make_robot("", {"elbow": MOTOR}, tip="hand", feet=("hand", "fore"))
+    (tmp_path / "robot.xml").write_text("""<robot name="arm"><link name="base"/><link name="fore">
+      <inertial><mass value="1"/><inertia ixx=".1" iyy=".1" izz=".1" ixy="0" ixz="0" iyz="0"/>
+      </inertial></link><link name="hand"/>
+      <joint name="elbow" type="revolute"><parent link="base"/><child link="fore"/>
+      <axis xyz="0 1 0"/><limit lower="-1" upper="1" effort="1" velocity="1"/></joint>
+      <joint name="wrist" type="fixed"><origin xyz="0 0 -0.3"/><parent link="fore"/>
+      <child link="hand"/></joint></robot>""")
+    data = mujoco.MjData(model := compile_model(robot))
+    data.qpos[0] = np.pi / 2
+    mujoco.mj_kinematics(model, data)
+    np.testing.assert_allclose(data.site("hand").xpos, [-0.3, 0.0, 0.0], atol=1e-12)
+    np.testing.assert_allclose(data.site("fore").xpos, 0.0, atol=1e-12)
+
+
 def test_ball_joint_is_refused(make_robot):
     ball = BODY.replace('name="elbow"', 'name="elbow" type="ball"')
     with pytest.raises(RobotError, match="must be a hinge or a slide"):

@@ -32,7 +32,7 @@ class ParquetTable(Table):
     def blocks(self, names: Sequence[str]) -> Iterator[Block]:
         """Yield batches."""
         with self._open() as file:
-            for batch in file.iter_batches(batch_size=BLOCK, columns=list(names)):
+            for batch in file.iter_batches(BLOCK, columns=list(names), use_threads=False):
                 yield {name: self._values(batch.column(name), name) for name in names}
 
     def parts(self, column: str) -> Sequence[str]:
@@ -72,7 +72,7 @@ class ParquetTable(Table):
         except ModuleNotFoundError:
             raise MissingExtraError("pyarrow", "logs") from None
         try:
-            with parquet.ParquetFile(self.path) as file:
+            with parquet.ParquetFile(self.path, pre_buffer=False) as file:
                 yield file
         except (pa.ArrowException, OSError) as error:
             raise LogError(f"{self.path}: not a Parquet file, or a damaged one: {error}") from None

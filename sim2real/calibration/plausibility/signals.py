@@ -10,7 +10,7 @@ from sim2real.calibration.plausibility.samples import Samples
 from sim2real.robot import Robot
 from sim2real.trajectory import Array, Trajectory
 
-_ALIKE, _UNLIKE = 0.9, 0.5
+_ALIKE, _UNLIKE = 0.9, 0.7
 """Correlations above which signals belong together, below which they do not."""
 _LAG = 0.3
 """Longest delay of a response [s]."""

@@ -253,7 +253,7 @@ class BulletSimulator(Simulator):
 
     def _take_fields(self, sim: int) -> bool:
         """Build a simulation's world if its fields have changed; return whether they have."""
-        model = self.fields.get_model(sim)
+        model = self._models[sim] = self.fields.get_model(sim)
         fingerprint = _fingerprint(model)
         if fingerprint == self._built[sim]:
             return False
@@ -263,14 +263,14 @@ class BulletSimulator(Simulator):
         self._drives.take(sim, model)
         self._worlds[sim].build(model, tree, contacts, self._drives.rotor(sim))
         self._trees[sim], self._offset[sim] = tree, model.qpos0[self._qpos]
-        self._models[sim] = model
         self._friction[sim] = dry_friction(model)[self._dofs]
         self._built[sim] = fingerprint
         return True
 
     def _site(self, sim: int, site: int) -> tuple[Array, Array]:
         """Return a site's position (3,) and rotation matrix (3, 3) in the world."""
-        local, turn = self.model.site_pos[site], self.model.site_quat[site]
+        model = self._models[sim]
+        local, turn = model.site_pos[site], model.site_quat[site]
         link, local = self._trees[sim].place(int(self.model.site_bodyid[site]), local)
         if link >= 0:
             origin, rotation = self._worlds[sim].pose(link)

@@ -10,6 +10,7 @@ import pytest
 
 from sim2real.control import resting_command
 from sim2real.errors import MissingExtraError
+from sim2real.randomization.parameters import ParameterSet
 from sim2real.robot import Joint, Limits
 from sim2real.shipped import find_robot, robot_names
 from sim2real.sim.bullet.simulator import BulletSimulator
@@ -64,6 +65,21 @@ def test_frictionless_two_link_pendulum_agrees_with_mujoco(make_robot, both):
     pair = both(robot)
     pair.reset([1.2, 0.5], [0.5, -1.0])
     assert disagreement(pair, lambda step: 0.0, 3000) < 1e-6
+    for mine, theirs in zip(pair.bullet.tip, pair.mujoco.tip, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-5)
+
+
+def test_a_moved_site_moves_the_tip_in_both_engines(make_robot, both):
+    robot = make_robot(TWO_LINKS, {"a": MOTOR, "b": MOTOR}, control_hz=1000.0, tip="tip")
+    pair = both(robot)
+    names = ("site.tip.pos[0]", "site.tip.rotation[2]")
+    before = pair.bullet.tip[0].copy()
+    for simulator in (pair.mujoco, pair.bullet):
+        parameters = ParameterSet(simulator.model, ("a", "b"), names)
+        parameters.write(simulator, ONE, np.array([[0.15, 0.3]]))
+    pair.reset([0.4, 0.2])
+    pair.play(lambda step: 0.0, 1)
+    assert np.linalg.norm(pair.bullet.tip[0] - before) > 0.05
     for mine, theirs in zip(pair.bullet.tip, pair.mujoco.tip, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-5)
 
