@@ -167,8 +167,10 @@ def swapped_commands(case: Case) -> bytes | None:
 
 
 def wrong_offset(case: Case) -> bytes | None:
-    """Actions count from another pose, a milliradian away."""
-    offset = numpy_helper.from_array(np.array(1e-3, np.float32), "offset")
+    """Actions count from a milliradian away, or from a thousandth of the largest torque."""
+    joints = [case.spec["facts"]["joints"][name] for name in case.spec["driven"]]
+    size = [1e-3 * (j["limits"]["torque"] if j["mode"] == "torque" else 1.0) for j in joints]
+    offset = numpy_helper.from_array(np.array(size, np.float32), "offset")
     return _write_through(case, lambda a, b: [helper.make_node("Add", [a, "offset"], [b])], offset)
 
 

@@ -94,7 +94,7 @@ class ControllerSpec:
 
     def to_json(self) -> str:
         """Return the text that `from_json` reads as the same specification."""
-        return json.dumps(config.to_dict(self), sort_keys=True, allow_nan=False)
+        return json.dumps(config.to_dict(self), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str, where: str) -> "ControllerSpec":

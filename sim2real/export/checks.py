@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -15,7 +15,8 @@ from sim2real.deploy.spec import flat
 from sim2real.errors import ControllerError
 from sim2real.export.graph import ControllerGraph, random_inputs
 
-_PROBES = 8
+_REPEATS = 8
+_PROBES, _SPREAD = 64, 3.0
 _RANDOM = {"Dropout", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike",
            "Bernoulli", "Multinomial"}  # fmt: skip
 _A_PATH = re.compile(rb"(?:/(?:home|root|tmp|usr|opt|Users|var)/|[A-Z]:\\)[\w.\-]+|\w+\.py\b")
@@ -26,7 +27,7 @@ def check_repeatable(graph: ControllerGraph) -> None:
     inputs = random_inputs(graph, np.random.default_rng(0))
     before = {name: value.clone() for name, value in _tensors(graph).items()}
     with torch.inference_mode():
-        first, *others = (graph(*inputs) for _ in range(_PROBES))
+        first, *others = (graph(*inputs) for _ in range(_REPEATS))
     changed = [n for n, x in _tensors(graph).items() if not torch.equal(x, before[n])]
     if changed:
         raise ControllerError(
@@ -34,7 +35,7 @@ def check_repeatable(graph: ControllerGraph) -> None:
             " freeze that memory; make it an argument and a result, and name it in state_sizes"
         )
     check_finite(dict(zip(graph.output_names, first, strict=True)))
-    if any(not torch.equal(a, b) for other in others for a, b in zip(first, other, strict=True)):
+    if not all(_equal(first, other) for other in others):
         raise ControllerError(
             "the policy answers the same question differently each time: it draws random numbers"
             " even in evaluation mode, or keeps a memory; a controller must not"
@@ -56,13 +57,14 @@ def influence(graph: ControllerGraph) -> dict[str, bool]:
     rng = np.random.default_rng(1)
     acts = dict.fromkeys(graph.input_names, False)
     for _ in range(_PROBES):
-        inputs = random_inputs(graph, rng)
+        inputs, others = ([_SPREAD * x for x in random_inputs(graph, rng)] for _ in range(2))
         with torch.inference_mode():
             answer = graph(*inputs)
             for index, name in enumerate(graph.input_names):
-                moved = [x * 0.5 if i == index else x for i, x in enumerate(inputs)]
-                pairs = zip(answer, graph(*moved), strict=True)
-                acts[name] |= any(not torch.equal(a, b) for a, b in pairs)
+                moved = [*inputs[:index], others[index], *inputs[index + 1 :]]
+                acts[name] = acts[name] or not _equal(answer, graph(*moved))
+        if all(acts.values()):
+            break
     idle = [name for name in graph.state_sizes if not acts[name] and name != "state.command"]
     if idle:
         raise ControllerError(
@@ -125,6 +127,10 @@ def _texts(model: onnx.ModelProto) -> bytes:
         for attribute in node.attribute:
             attribute.t.ClearField("raw_data")
     return bare.SerializeToString()
+
+
+def _equal(one: Sequence[torch.Tensor], other: Sequence[torch.Tensor]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 def _tensors(module: nn.Module) -> dict[str, Any]:

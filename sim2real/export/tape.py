@@ -20,6 +20,7 @@ PARITY_STEPS = 1000
 # weights, the large ones reach what clips.
 _SPREADS = (1.0, 0.3, 3.0, 1.0, 10.0, 100.0)
 _STATE_SPREAD = 3.0
+_CANDIDATES = 32
 
 
 @dataclass(frozen=True)
@@ -31,16 +32,22 @@ class Step:
     outputs: dict[str, torch.Tensor]
 
 
-def steps(graph: ControllerGraph, count: int, seed: int) -> Iterator[Step]:
-    """Yield steps on random inputs, from a random state that is carried."""
+def steps(graph: ControllerGraph, count: int, seed: int, *, reach: bool = False) -> Iterator[Step]:
+    """Yield steps on random inputs, from a random state that is carried.
+
+    With `reach`, each second step takes of several inputs the one with the most extreme command of
+    a joint, in turns: a clip that is never reached could be missing without being missed.
+    """
     rng = np.random.default_rng(seed)
     names, ninput = graph.input_names, len(graph.input_sizes)
     state = [_STATE_SPREAD * value for value in random_inputs(graph, rng)[ninput:]]
     for index in range(count):
-        spread = _SPREADS[index % len(_SPREADS)]
-        inputs = [spread * value for value in random_inputs(graph, rng)[:ninput]]
-        with torch.inference_mode():
-            outputs = graph(*inputs, *state)
+        candidates = _CANDIDATES if reach and index % 2 else 1
+        inputs, outputs = max(
+            (_answered(graph, rng, state, _SPREADS[(index + i) % len(_SPREADS)])
+             for i in range(candidates)),
+            key=lambda pair: _extremity(pair[1][0], index // 2),
+        )  # fmt: skip
         yield Step(
             dict(zip(names, inputs, strict=False)),
             dict(zip(graph.state_sizes, state, strict=True)),
@@ -49,9 +56,24 @@ def steps(graph: ControllerGraph, count: int, seed: int) -> Iterator[Step]:
         state = list(outputs[1:])
 
 
+def _answered(
+    graph: ControllerGraph, rng: np.random.Generator, state: list[torch.Tensor], spread: float
+) -> tuple[list[torch.Tensor], tuple[torch.Tensor, ...]]:
+    """Return random inputs, and what torch answers."""
+    inputs = [spread * value for value in random_inputs(graph, rng)[: len(graph.input_sizes)]]
+    with torch.inference_mode():
+        return inputs, graph(*inputs, *state)
+
+
+def _extremity(command: torch.Tensor, turn: int) -> float:
+    """Return the command (1, ncommand) of one joint, towards one of its limits."""
+    joint, sign = turn // 2 % command.shape[1], 1 - 2 * (turn % 2)
+    return sign * float(command[0, joint])
+
+
 def golden_tape(graph: ControllerGraph) -> GoldenTape:
     """Return what torch answers: the truth, whatever the exporter makes of the graph."""
-    tape = list(steps(graph, GOLDEN_STEPS, seed=3))
+    tape = list(steps(graph, GOLDEN_STEPS, seed=3, reach=True))
     ends = {name: tape[-1].outputs[f"next.{name}"] for name in graph.state_sizes}
     return GoldenTape(
         inputs={name: tuple(_row(s.inputs[name]) for s in tape) for name in graph.input_sizes},

@@ -171,3 +171,21 @@ def _hand_made():
 def _cut(model, name):
     for node in model.graph.node:
         node.input[:] = ["position" if each == name else each for each in node.input]
+
+
+def test_a_state_that_matters_only_now_and_then_is_no_idle_one():
+    from sim2real.export.checks import influence
+    from sim2real.training.stages import History
+
+    for seed in range(5):
+        torch.manual_seed(seed)
+        policy = History(nn.Linear(3 * TASK.nobs, 1), TASK.nobs, 3, fill="first")
+        assert all(influence(ControllerGraph(ROBOT, TASK, policy)).values())
+
+
+def test_each_second_step_of_the_tape_reaches_for_an_extreme_command():
+    from sim2real.export.tape import GOLDEN_STEPS, steps
+
+    graph = ControllerGraph(ROBOT, TASK, Linear())
+    sizes = [abs(float(s.outputs["command"])) for s in steps(graph, GOLDEN_STEPS, 3, reach=True)]
+    assert np.mean(sizes[1::2]) > np.mean(sizes[::2])

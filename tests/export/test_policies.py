@@ -197,7 +197,7 @@ def test_a_recurrent_policy_behind_a_history_and_a_normalizer_keeps_all_its_stat
     policy = Normalized(History(inner, TASK.nobs, 2, fill="first"), np.zeros(4), np.ones(4))
     assert policy.state_sizes == {"history": 4, "history_begun": 1, "hidden": 4, "cell": 4}
     controller = exported(policy, tmp_path)
-    assert list(controller.state()) == ["cell", "command", "hidden", "history", "history_begun"]
+    assert list(controller.state()) == ["command", "history", "history_begun", "hidden", "cell"]
 
 
 @pytest.mark.parametrize("bidirectional", [True, False])
