@@ -1,5 +1,3 @@
-from itertools import chain
-
 import numpy as np
 
 from sim2real.calibration.colouring import colours, moved_by
@@ -11,7 +9,7 @@ def test_what_moves_nothing_in_common_is_perturbed_together():
     moved[3] = True  # one that moves all
     moved[4, 0, :2] = True
     groups = colours(moved)
-    assert sorted(chain.from_iterable(groups)) == [0, 1, 2, 3, 4]
+    assert sorted(i for group in groups for i in group) == [0, 1, 2, 3, 4]
     assert [3] in groups
     for group in groups:
         assert moved[group].sum(axis=0).max() == 1
