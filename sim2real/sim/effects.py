@@ -99,5 +99,6 @@ class Effects:
         return {
             "commands": self.commands.memory,
             "servos": self.servos.memory,
+            "friction": self.friction.memory,
             **{f"sensors.{name}": signal.memory for name, signal in signals.items()},
         }

@@ -26,6 +26,8 @@ class DryFriction:
 
     def __init__(self, nsim: int, njoint: int):
         self.parameters = Table(nsim, njoint, NOMINAL)
+        self.memory: dict[str, Array] = {}
+        """`load` (nsim, njoint): of the physics step before, where an engine has no newer one."""
 
     @property
     def used(self) -> bool:

@@ -55,7 +55,7 @@ class MujocoSimulator(Simulator):
         self._blowups = self.fields.warning[:, _BAD_STATE, 1]  # a live view of the counters
         self._diverged = np.zeros(nsim, bool)
         self._tip = None if robot.tip is None else self.model.site(robot.tip).id
-        self._stage = _NONE
+        self._stage, self._tells_tip = _NONE, False
 
     @property
     def position(self) -> Array:  # noqa: D102
@@ -82,8 +82,8 @@ class MujocoSimulator(Simulator):
         if self._tip is None:
             raise RobotError(f"robot {self.robot.name!r} has no tip: name a site in robot.toml")
         xpos, xmat = self.fields.bind("site_xpos"), self.fields.bind("site_xmat")
-        if self._stage == _NONE:  # who asks once will ask again: from now on each step ends there
-            self._stage = _VEL
+        if not self._tells_tip:  # who asks once will ask again: from now on each step ends there
+            self._tells_tip, self._stage = True, _VEL
             self.fields.forward(stage=_VEL)
         return xpos[:, self._tip], xmat[:, self._tip].reshape(-1, 3, 3)
 
@@ -110,7 +110,10 @@ class MujocoSimulator(Simulator):
         self._blowups[ids] = 0  # before forward: it counts an impossible start
         self._diverged[ids] = False
         if self.effects.friction.loaded:
+            self._hook.watched_load()
+            self._stage = _VEL  # whether or not somebody asks for the tip: the load is the same
             self.fields.forward(ids, _ACC)  # the first step needs the load at the start
+            self._hook.note_load(self._joint_dofs, ids)
         elif self._stage != _NONE:
             self.fields.forward(ids, self._stage)
         self.effects.reset(ids, self.truth, command)

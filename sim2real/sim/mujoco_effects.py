@@ -5,6 +5,7 @@ So fields always hold what was written to them, and nothing accumulates.
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import mujoco
 import mujoco.batch
@@ -53,6 +54,17 @@ class MujocoEffects:
                 self._drive(base, chunk)
                 self._stick(base, dof)
                 advance(chunk, done == nstep)
+                if self._effects.friction.loaded:
+                    self.note_load(dof)
+
+    def note_load(self, dof: NDArray[np.int32], rows: Any = slice(None)) -> None:
+        """Remember what the joints' gears carry in simulations `rows`: the next step needs it."""
+        load = transmitted(*(array[:, dof] for array in self.watched_load()))
+        self._effects.friction.memory.setdefault("load", np.zeros_like(load))[rows] = load[rows]
+
+    def watched_load(self) -> tuple[Array, Array]:
+        """Return the torques of motors and bias (nsim, nv), which the batch fills from now on."""
+        return self._batch.bind("qfrc_actuator"), self._batch.bind("qfrc_bias")
 
     @contextlib.contextmanager
     def _put_back(self) -> Iterator[dict[str, Array]]:
@@ -108,10 +120,7 @@ class MujocoEffects:
     def _stick(self, base: dict[str, Array], dof: NDArray[np.int32]) -> None:
         if "dof_frictionloss" not in base:
             return
-        load = None
-        if self._effects.friction.loaded:  # of the physics step before: there is no newer one
-            bind = self._batch.bind
-            load = transmitted(bind("qfrc_actuator")[:, dof], bind("qfrc_bias")[:, dof])
+        load = self._effects.friction.memory.get("load")
         self._batch.expand("dof_frictionloss")[:, dof] = self._effects.friction.level(
             base["dof_frictionloss"][:, dof], self._batch.bind("qvel")[:, dof], load
         )
