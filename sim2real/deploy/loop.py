@@ -100,6 +100,8 @@ def run(  # noqa: PLR0913 - each is one thing, and all but three have names
             f"goal {wanted.tolist()} has {len(wanted)} values; this source takes"
             f" {len(source.goal)}, like {list(source.goal)}"
         )
+    if not np.isfinite(wanted).all():
+        raise ControllerError(f"goal {wanted.tolist()}: its values must be finite numbers")
     lease = lease or max(0.2, 5.0 / robot.control_hz)
     loop = _Loop(source, link, robot, wanted, recorder, clock or MonotonicClock(), lease)
     try:

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import pickle
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -143,14 +144,31 @@ def load_policy(folder: Path) -> Policy:
     path = folder / "policy.pt"
     if not path.is_file():
         raise ConfigError(f"{folder}: not a training run: it has no policy.pt; train first")
-    return Policy.from_dict(torch.load(path, weights_only=True))
+    return Policy.from_dict(_unpickled(path, weights_only=True))
 
 
 def _checkpoint(folder: Path) -> dict[str, Any]:
     path = folder / "checkpoint.pt"
     if not path.is_file():
         raise ConfigError(f"{folder}: not a training run: it has no checkpoint.pt")
-    return torch.load(path, weights_only=False)
+    return _unpickled(path, weights_only=False)
+
+
+# pickle's documentation: "other exceptions may also be raised during unpickling"
+_DAMAGED = (
+    *(RuntimeError, pickle.UnpicklingError, EOFError, LookupError),
+    *(AttributeError, ImportError, ValueError, TypeError),
+)
+
+
+def _unpickled(path: Path, *, weights_only: bool) -> Any:
+    try:
+        return torch.load(path, weights_only=weights_only)
+    except _DAMAGED as error:
+        raise ConfigError(
+            f"{path}: damaged ({str(error).splitlines()[0] if str(error) else 'it is empty'}):"
+            " restore it from a copy, or train again into another folder"
+        ) from None
 
 
 class _Run:

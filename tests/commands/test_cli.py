@@ -8,7 +8,10 @@ import pytest
 
 from sim2real.cli import VERBS
 from sim2real.commands.console import console
+from sim2real.errors import ConfigError
+from sim2real.training import run
 from sim2real.training.job import find_job
+from sim2real.training.run import load_policy
 
 ROBOT = """
 model = "arm.xml"
@@ -305,6 +308,15 @@ def test_resuming_nothing_is_refused(refuses, tmp_path):
 
 def test_a_run_is_not_overwritten(refuses, tiny_run):
     refuses("train", "pendulum", "--output", tiny_run[0], says=("holds a run already", "--resume"))
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04" + bytes(200)])
+@pytest.mark.parametrize("name", ["policy.pt", "checkpoint.pt"])
+def test_a_damaged_file_of_a_run_is_refused(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    read = load_policy if name == "policy.pt" else run._checkpoint
+    with pytest.raises(ConfigError, match=f"{name}: damaged"):
+        read(tmp_path)
 
 
 def test_exporting_nothing_is_refused(refuses, tmp_path):

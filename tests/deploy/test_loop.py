@@ -166,3 +166,12 @@ def test_a_goal_that_does_not_fit_the_source_is_refused(rig, pendulum, fakes):
     with pytest.raises(ControllerError, match="this source takes 0"):
         run(fakes[2](lambda i: [0.1]), link, pendulum, seconds=1.0, goal=[1.0], clock=clock)
     assert link.log == []
+
+
+def test_a_goal_that_is_not_finite_never_reaches_the_robot(rig, pendulum, fakes):
+    clock, link = rig
+    source = fakes[2](lambda i: [0.1])
+    source.goal = (0.5,)
+    with pytest.raises(ControllerError, match="finite"):
+        run(source, link, pendulum, seconds=1.0, goal=[float("nan")], clock=clock)
+    assert link.log == []
