@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from sim2real.commands.console import console
+
 COLUMNS = """
 robot = "pendulum"
 [parameters]
@@ -75,7 +77,7 @@ def test_the_table_as_json(sim2real):
 
 
 def test_the_table_for_people(sim2real, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(console, "width", 200)
     shown = sim2real("randomize", "pendulum").out
     assert "joint.pivot.damping" in shown
     assert "Nm s/rad" in shown

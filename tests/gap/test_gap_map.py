@@ -69,7 +69,8 @@ def test_a_torque_limit_is_a_local_gap(pendulum, record):
 def test_the_planted_parameter_is_the_first_suspect(pendulum, record, name):
     replay = LogReplay(pendulum, [record(pendulum, {name: PLANTED[name]})])
     first = suspects(replay, replay.compare(1))[0]
-    assert first.name == name
+    # a payload at the bob and a heavier bob move alike: either is right
+    assert first.name == name or {first.name, name} == {"body.bob.payload", "body.bob.mass"}
     assert first.closed > 0.9
     assert first.value == pytest.approx(PLANTED[name], rel=0.15)
 
