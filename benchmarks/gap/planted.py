@@ -11,20 +11,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import _result
+from _twin import record
 
-from sim2real.deploy.excitation import Excitation
 from sim2real.gap.gap_map import gap_map
-from sim2real.randomization.parameters import ParameterSet
-from sim2real.robot import Robot
 from sim2real.shipped import find_robot
-from sim2real.sim.model import compile_model
-from sim2real.sim.mujoco_batch import MujocoSimulator
-from sim2real.trajectory import Trajectory
 
 NOISE = {"pendulum": 1e-3, "reacher": 2e-4}
 PLANTED: dict[str, list[dict[str, float]]] = {
@@ -44,31 +38,6 @@ PLANTED: dict[str, list[dict[str, float]]] = {
         {"body.wrist_roll.payload": 0.3},
     ],
 }
-ALONE = np.zeros(1, np.int32)
-
-
-def record(robot: Robot, planted: dict[str, float], seconds: float, seed: int = 0) -> Trajectory:
-    """Return a recording of the robot with planted parameters."""
-    model = compile_model(robot, max_delay=0.1)
-    sim = MujocoSimulator(robot, 1, model=model)
-    if planted:
-        parameters = ParameterSet(model, tuple(robot.joints), tuple(planted))
-        parameters.write(sim, ALONE, np.array([list(planted.values())]))
-    commands = Excitation(robot, seconds=seconds, seed=seed, amplitude=0.6).signal
-    home = np.array([[joint.home for joint in robot.joints.values()]])
-    sim.reset(ALONE, home, np.zeros_like(home), np.zeros_like(commands[:1]))
-    position, velocity = [], []
-    for command in commands:
-        position.append(sim.position[0].copy())
-        velocity.append(sim.velocity[0].copy())
-        sim.step(command[None])
-    rng = np.random.default_rng((seed, 1))
-    stamps = np.round(np.arange(len(commands)) * 1e9 / robot.control_hz)
-    noise = NOISE[robot.name] * rng.standard_normal(np.shape(position))
-    return Trajectory(
-        joints=tuple(robot.joints), driven=robot.driven, time=stamps.astype(np.int64),
-        position=np.array(position) + noise, velocity=np.array(velocity), command=commands,
-        source=f"{robot.name}.csv")  # fmt: skip
 
 
 def main() -> None:
@@ -82,7 +51,7 @@ def main() -> None:
     for name in chosen.robots:
         robot = find_robot(name)
         for planted in PLANTED[name][: 1 if chosen.quick else None]:
-            found = gap_map(robot, [record(robot, planted, 60.0)])
+            found = gap_map(robot, [record(robot, planted, seconds=60.0, noise=NOISE[name])])
             rows.append({
                 "robot": name, "planted": planted, "auc": found.auc, "interval": found.interval,
                 "verdict": found.verdict, "extent": found.extent, "closed_auc": found.closed_auc,

@@ -1,19 +1,39 @@
-"""Synthetic twins: robots with planted parameters, recorded under an excitation."""
+"""Synthetic twins, and the experiments of the benchmarks."""
 
+import importlib.util
+import sys
 from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
 
-import numpy as np
 import pytest
 
-from sim2real.deploy.excitation import Excitation
-from sim2real.randomization.parameters import ParameterSet
 from sim2real.robot import Robot
 from sim2real.shipped import find_robot
-from sim2real.sim.model import compile_model
-from sim2real.sim.mujoco_batch import MujocoSimulator
 from sim2real.trajectory import Trajectory
 
-ALONE = np.zeros(1, np.int32)
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture(scope="session")
+def benchmark() -> Callable[[str], ModuleType]:
+    """Return what loads a module of benchmarks/gap by its name."""
+
+    def load(name: str) -> ModuleType:
+        sys.path.insert(0, str(BENCHMARKS))
+        try:
+            path = BENCHMARKS / "gap" / f"{name}.py"
+            spec = importlib.util.spec_from_file_location(name, path)
+            assert spec is not None
+            assert spec.loader is not None
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[name] = module  # its dataclasses look their module up
+            spec.loader.exec_module(module)
+        finally:
+            sys.path.remove(str(BENCHMARKS))
+        return module
+
+    return load
 
 
 @pytest.fixture(scope="session")
@@ -22,40 +42,6 @@ def pendulum() -> Robot:
 
 
 @pytest.fixture(scope="session")
-def record() -> Callable[..., Trajectory]:
-    """Return a recording of a robot with planted parameters, as a noisy encoder reports it."""
-
-    def run(
-        robot: Robot,
-        planted: dict[str, float],
-        *,
-        seconds: float = 30.0,
-        seed: int = 0,
-        noise: float = 1e-3,
-    ) -> Trajectory:
-        model = compile_model(robot, max_delay=0.1)
-        sim = MujocoSimulator(robot, 1, model=model)
-        if planted:
-            parameters = ParameterSet(model, tuple(robot.joints), tuple(planted))
-            parameters.write(sim, ALONE, np.array([list(planted.values())]))
-        commands = Excitation(robot, seconds=seconds, seed=seed, amplitude=0.6).signal
-        home = np.array([[joint.home for joint in robot.joints.values()]])
-        sim.reset(ALONE, home, np.zeros_like(home), np.zeros_like(commands[:1]))
-        position, velocity = [], []
-        for command in commands:
-            position.append(sim.position[0].copy())
-            velocity.append(sim.velocity[0].copy())
-            sim.step(command[None])
-        rng = np.random.default_rng((seed, 1))
-        stamps = np.round(np.arange(len(commands)) * 1e9 / robot.control_hz)
-        return Trajectory(
-            joints=tuple(robot.joints),
-            driven=robot.driven,
-            time=stamps.astype(np.int64),
-            position=np.array(position) + noise * rng.standard_normal(np.shape(position)),
-            velocity=np.array(velocity),
-            command=commands,
-            source=f"twin-{seed}.csv",
-        )
-
-    return run
+def record(benchmark: Callable[[str], ModuleType]) -> Callable[..., Trajectory]:
+    """Return what records a robot with planted parameters."""
+    return benchmark("_twin").record

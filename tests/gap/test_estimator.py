@@ -1,9 +1,5 @@
 """The estimator on systems whose Δr is known, and where it must not answer."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -12,24 +8,13 @@ from sim2real.gap.calibration import temperature
 from sim2real.gap.estimator import EstimatorSettings, GapEstimator
 from sim2real.gap.transitions import Transitions
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SETTINGS = EstimatorSettings(noise=0.2, members=2, batch=256, learning_rate=1e-3)
 
 
 @pytest.fixture(scope="module")
-def experiment():
+def experiment(benchmark):
     """Return experiment A of the benchmarks."""
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        path = BENCHMARKS / "gap" / "linear_gaussian.py"
-        spec = importlib.util.spec_from_file_location("linear_gaussian", path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(BENCHMARKS))
-    return module
+    return benchmark("linear_gaussian")
 
 
 def shifted(n, seed, state=0.0, change=0.0):

@@ -1,29 +1,12 @@
 """Experiment B: what theory says of a wall that only the target has, and of a room."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
-
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 @pytest.fixture(scope="module")
-def world():
+def world(benchmark):
     """Return the benchmark's module."""
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        path = BENCHMARKS / "gap" / "gridworld.py"
-        spec = importlib.util.spec_from_file_location("gridworld", path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules["gridworld"] = module  # its dataclass looks its module up
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(BENCHMARKS))
-    return module
+    return benchmark("gridworld")
 
 
 def test_the_exact_ratio_leads_around_a_wall_that_the_source_has_not(world):
