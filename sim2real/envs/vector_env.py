@@ -218,8 +218,8 @@ class RobotVectorEnv(VectorEnv):
     )
 
     def _seed_everything(self, seed: int) -> None:
-        self.seed = self.sim.effects.clock.seed = seed
-        self.sim.effects.clock.environment[...] = self.environments
+        self.seed = seed
+        self.sim.effects.clock.identify(seed, self.environments)
         self.randomizer = Randomizer(
             self.sim,
             self._ranges,
@@ -281,7 +281,7 @@ class RobotVectorEnv(VectorEnv):
         # a servo holds the pose it starts from
         command = np.where(self._is_servo, position[:, self._driven], self._resting)
         self.command[ids] = command
-        self.sim.effects.clock.episode[ids] = episode
+        self.sim.effects.clock.begin(episode, ids)
         self.sim.reset(ids, position, velocity, command, base)
 
     def _vary(self, ids: NDArray[np.int32]) -> None:
