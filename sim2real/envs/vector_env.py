@@ -22,6 +22,7 @@ from sim2real.robot import Robot
 from sim2real.rotation import rotate_back
 from sim2real.signals import Measured
 from sim2real.sim.kinematics import Kinematics
+from sim2real.sim.model import compile_model, longest_delay
 from sim2real.sim.mujoco_batch import MujocoSimulator
 from sim2real.sim.simulator import Simulator
 from sim2real.tasks import State, make_task
@@ -75,11 +76,16 @@ class RobotVectorEnv(VectorEnv):
             simulator: another engine with `num_envs` simulations; MuJoCo by default.
         """
         self.robot, self.num_envs = robot, num_envs
-        self.sim = simulator or MujocoSimulator(robot, num_envs, nthread=nthread)
+        self._posterior = posterior if randomized else None
+        self.sim = simulator or MujocoSimulator(
+            robot,
+            num_envs,
+            nthread=nthread,
+            model=compile_model(robot, longest_delay(robot, self._posterior)),
+        )
         self.task = make_task(robot, Kinematics(robot, self.sim.model))
         self._ranges = robot.ranges if randomized else {}
         self._correlations = robot.correlations if randomized else ()
-        self._posterior = posterior if randomized else None
         self._posterior_share = posterior_share
         self._moved: Mapping[str, Range] = {}
         self._boundary = 0.0
