@@ -5,6 +5,7 @@ from typing import final
 import mujoco
 import numpy as np
 
+from sim2real.randomization.terms.actuator import is_dcmotor
 from sim2real.randomization.terms.effect import EffectTerm, joint_index, servo_id
 from sim2real.randomization.terms.term import element_id
 from sim2real.sim import commands, friction, servos
@@ -22,6 +23,19 @@ class _DriveTerm(EffectTerm):
 
     def table(self, effects: Effects) -> Table:
         return effects.servos.parameters
+
+
+class _SupplyTerm(_DriveTerm):
+    """A number of what speed and supply leave of an ideal actuator's torque."""
+
+    def column(self, model: mujoco.MjModel, joints: tuple[str, ...]) -> int:
+        actuator = super().column(model, joints)
+        if is_dcmotor(model, actuator):
+            raise self.refuse(
+                "a DC motor's circuit says what speed and supply leave of its torque: draw its"
+                f" voltage (actuator.{self.name.object}.voltage)"
+            )
+        return actuator
 
 
 class _ServoTerm(EffectTerm):
@@ -81,7 +95,7 @@ class Backlash(_DriveTerm):
 
 
 @final
-class NoLoadSpeed(_DriveTerm):
+class NoLoadSpeed(_SupplyTerm):
     """Speed at which nothing is left of a motor's torque, falling linearly from standstill."""
 
     summary = "speed at which nothing is left of the torque"
@@ -89,7 +103,7 @@ class NoLoadSpeed(_DriveTerm):
 
 
 @final
-class VoltageSag(_DriveTerm):
+class VoltageSag(_SupplyTerm):
     """Share of the supply voltage that is lost when all drives give their full torque."""
 
     summary = "share of the supply voltage that is lost when all drives give full torque"
