@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from sim2real.errors import ConfigError, ParameterError
+from sim2real.parameters.ranges import Range
+from sim2real.randomization.engine import Randomizer
 from sim2real.randomization.parameters import ParameterSet
 from sim2real.robot import Joint, Limits, LuGre, Motor
 from sim2real.sim.mujoco_batch import MujocoSimulator
@@ -105,6 +107,21 @@ def test_lugre_friction_sticks_below_the_static_torque_and_slides_above(drive):
     for _ in range(20):
         sim.step(np.array([[0.35]]))
     assert sim.velocity[0, 0] > 1.0
+
+
+def test_static_friction_below_coulombs_is_refused_and_drawn_again(drive):
+    """As a motor's table with such numbers is."""
+    lugre = LuGre(stiffness=100.0, damping=0.01, coulomb=0.2, static=0.25, stribeck=0.01)
+    sim = drive(motor=dataclasses.replace(MOTOR, lugre=lugre))
+    with pytest.raises(ParameterError, match="must not be below the Coulomb torque"):
+        ParameterSet(sim.model, ("j",), ["actuator.j.lugre[3]"]).write(
+            sim, np.zeros(1, np.int32), np.full((1, 1), 0.19))  # fmt: skip
+    apart = {"scale": [0.5, 1.5]}
+    ranges = {f"actuator.j.lugre[{i}]": Range.parse(apart, "") for i in (2, 3)}
+    engine = Randomizer(sim, ranges, seed=0, impossible="redraw")
+    values, _ = engine.draw(np.arange(500), np.zeros(500, np.int64))
+    assert (values[:, 1] >= values[:, 0]).all()
+    assert engine.mender.count > 20
 
 
 def test_sliding_lugre_friction_is_coulombs(drive):
