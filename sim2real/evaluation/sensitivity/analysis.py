@@ -13,7 +13,7 @@ from sim2real.errors import ConfigError
 from sim2real.evaluation.sensitivity.policy import Examined
 from sim2real.evaluation.sensitivity.search import worst_world
 from sim2real.evaluation.sensitivity.suite import HardWorld, Suite, run_worlds
-from sim2real.evaluation.sensitivity.sweep import Sweep, sweep, with_posterior
+from sim2real.evaluation.sensitivity.sweep import Sweep, sweep, swept_robot
 from sim2real.parameters.posterior import Posterior
 from sim2real.parameters.randomness import integer_seed
 
@@ -130,7 +130,7 @@ def _search(
     on_progress: Callable[[str], None],
 ) -> Array:
     """Return the place of the worst world in the unit cube (p,)."""
-    robot = with_posterior(examined, posterior)
+    robot = swept_robot(examined, posterior)
     env = examined.environment(robot, _POPULATION * _STARTS, settings.nthread)
 
     def score(points: Array, generation: int) -> Array:

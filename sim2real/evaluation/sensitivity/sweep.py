@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -93,7 +93,7 @@ def sweep(
     Raises:
         ConfigError: the robot randomizes nothing, or there are too few episodes for its parameters.
     """
-    robot = with_posterior(examined, posterior)
+    robot = swept_robot(examined, posterior)
     p = len(WorldSpace.of(examined.environment(robot, 1, 1), posterior).names)
     n = _rows(episodes, p)
     env = examined.environment(robot, n, nthread)
@@ -122,13 +122,19 @@ def sweep(
     )
 
 
-def with_posterior(examined: Examined, posterior: Posterior | None) -> Robot:
-    """Return the robot with ranges that hold the posterior's parameters, too."""
-    if posterior is None:
-        return examined.robot
-    ends = zip(posterior.names, posterior.interval(0.9999).tolist(), strict=True)
-    given = {name: Range("set", Uniform(low, high)) for name, (low, high) in ends}
-    return examined.robot.with_ranges(examined.robot.ranges | given)
+def swept_robot(examined: Examined, posterior: Posterior | None) -> Robot:
+    """Return the robot as it is swept: a world stays what it is throughout its episode.
+
+    With ranges that hold the posterior's parameters, too.
+    """
+    ranges = {
+        name: replace(item, when="episode", curriculum=None)
+        for name, item in examined.robot.ranges.items()
+    }
+    if posterior is not None:
+        ends = zip(posterior.names, posterior.interval(0.9999).tolist(), strict=True)
+        ranges |= {name: Range("set", Uniform(low, high)) for name, (low, high) in ends}
+    return examined.robot.with_ranges(ranges)
 
 
 def _rows(episodes: int, p: int) -> int:

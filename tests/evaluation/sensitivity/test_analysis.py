@@ -1,5 +1,7 @@
 """Weak spots that are planted must be found."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -9,8 +11,9 @@ from sim2real.errors import ConfigError
 from sim2real.evaluation.sensitivity.analysis import Settings, analyse
 from sim2real.evaluation.sensitivity.policy import Examined
 from sim2real.evaluation.sensitivity.suite import HardWorld, Suite, rerun, run_worlds
-from sim2real.evaluation.sensitivity.sweep import sweep
+from sim2real.evaluation.sensitivity.sweep import sweep, swept_robot
 from sim2real.parameters.posterior import Posterior
+from sim2real.parameters.ranges import Range
 
 FAST = Settings(episodes=600, generations=12, starts=4, seed=1)
 MASS, GAIN = "body.bob.mass", "actuator.pivot.gain"
@@ -113,6 +116,30 @@ def test_a_posterior_is_swept_by_its_marginals(pendulum):
     mass = found.values[:, found.space.names.index(MASS)]
     assert mass.mean() == pytest.approx(0.5, abs=1e-3)
     assert mass.std() == pytest.approx(0.01, rel=0.05)
+
+
+def test_what_is_drawn_within_an_episode_is_held_while_it_is_swept(pendulum):
+    """Else the world that is judged would not be the one that was simulated."""
+    restless = {name: item.to_toml() for name, item in pendulum.ranges.items()}
+    restless[GAIN] |= {"when": "step"}
+    restless[MASS] |= {"every": 0.1, "curriculum": {"first": [1.0, 1.0]}}
+    examined = Planted(dataclasses.replace(pendulum, randomize=restless))
+    robot = swept_robot(examined, None)  # type: ignore[arg-type]
+    env = examined.environment(robot, 2, 1)
+    assert env.randomizer.names == tuple(pendulum.ranges)
+    assert not env.randomizer.varies
+    still = swept_robot(Planted(pendulum), None).ranges  # type: ignore[arg-type]
+    assert robot.ranges == still == pendulum.ranges
+
+
+def test_a_sweep_keeps_to_what_is_physical(pendulum):
+    ranges = pendulum.ranges | {
+        "joint.pivot.damping": Range.parse({"set": {"normal": [0.05, 0.05]}}, "")
+    }
+    robot = dataclasses.replace(pendulum.with_ranges(ranges), impossible="redraw")
+    found = sweep(Planted(robot), episodes=200)  # type: ignore[arg-type]
+    damping = found.values[:, found.space.names.index("joint.pivot.damping")]
+    assert damping.min() == 0.0 < damping.max()
 
 
 def test_too_few_episodes_are_refused(pendulum):
