@@ -9,7 +9,9 @@ from sim2real import shipped
 from sim2real.envs.replay import replay
 from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.parameters.correlation import Correlation
+from sim2real.parameters.distributions import Beta
 from sim2real.parameters.posterior import Posterior, Samples
+from sim2real.parameters.ranges import Range
 
 SEED, K = 5, 7
 
@@ -139,6 +141,30 @@ def test_a_world_of_a_share_of_a_posteriors_samples_is_replayed_too():
         truth = course(large, k, episode=0, nsteps=30)
         alone = replay(robot, seed=SEED, environment=k, episode=0, **options)
         assert_same(truth, course(alone, 0, episode=0, nsteps=30))
+
+
+@pytest.mark.parametrize("name", ["so101", "quadruped"])
+def test_a_world_of_ranges_that_moved_is_replayed_from_its_row(name):
+    """Also what the critic saw, and what is drawn beside them within the episode."""
+    robot = restless(name)
+    large = RobotVectorEnv(robot, 12, seed=SEED)
+    chosen = list(large.randomizer.movable)[:4]
+    shapes = {}
+    for each in chosen:
+        column = large.randomizer.names.index(each)
+        low, high = robot.ranges[each].bounds(large.randomizer.parameters.nominal[column])
+        shapes[each] = Range("set", Beta(2.0, 3.0, low, high))
+    large.randomize(shapes, boundary=0.5)
+    truth = course(large, K, episode=0, nsteps=30)
+    row = dict(zip(large.randomizer.names, truth[0][2], strict=True))
+    moved = {each: row[each] for each in chosen}
+    alone = replay(robot, seed=SEED, environment=K, episode=0, moved=moved)
+    large.reset(seed=SEED)
+    shown = large.privileged[K]
+    assert not any(step[-1] or step[-2] for step in truth)
+    assert_same(truth, course(alone, 0, episode=0, nsteps=30))
+    alone.reset(options={"episode": 0})
+    np.testing.assert_array_equal(shown, alone.privileged[0])
 
 
 def test_a_posterior_may_know_longer_delays_than_the_ranges():
