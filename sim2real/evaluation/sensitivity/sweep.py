@@ -65,6 +65,8 @@ class Sweep:
     returns: Array
     """(m,)."""
     success: NDArray[np.bool_]
+    diverged: NDArray[np.bool_]
+    """Of which episodes the simulation diverged (m,): these are not among the hard worlds."""
     effects: tuple[Effect, ...]
     """The most telling parameter first."""
     pairs: tuple[tuple[str, str], ...]
@@ -99,12 +101,12 @@ def sweep(
     env = examined.environment(robot, n, nthread)
     space = WorldSpace.of(env, posterior)
     a, b, ab = indices.design(n, p, integer_seed(seed, "sweep"))
-    returns, success = np.empty((p + 2, n)), np.empty((p + 2, n), bool)
+    returns, (success, diverged) = np.empty((p + 2, n)), np.empty((2, p + 2, n), bool)
     for i, u in enumerate((b, a, *ab)):
         on_progress(f"sweeping: {i * n} of {(p + 2) * n} episodes")
         # the same starts and noise for A and AB: what they decide is no parameter's doing
         found = examined.evaluate(env, space.values(u), seed=integer_seed(seed, f"luck {i == 0}"))
-        returns[i], success[i] = found.returns, found.success
+        returns[i], success[i], diverged[i] = found.returns, found.success, found.diverged
     u = np.concatenate([b, a, *ab])
     common = _RARE <= success.mean() <= 1 - _RARE
     outcome = success.astype(float) if common else returns
@@ -117,6 +119,7 @@ def sweep(
         values=space.values(u),
         returns=returns.ravel(),
         success=success.ravel(),
+        diverged=diverged.ravel(),
         effects=effects,
         pairs=_pairs(space, u, outcome.ravel(), effects),
     )
