@@ -21,6 +21,7 @@ from sim2real.robot import Robot
 from sim2real.rotation import rotate_back
 from sim2real.signals import Measured
 from sim2real.sim.kinematics import Kinematics
+from sim2real.sim.model import compile_model, longest_delay
 from sim2real.sim.mujoco_batch import MujocoSimulator
 from sim2real.sim.simulator import Simulator
 from sim2real.tasks import State, make_task
@@ -74,14 +75,19 @@ class RobotVectorEnv(VectorEnv):
             simulator: another engine with `num_envs` simulations; MuJoCo by default.
         """
         self.robot, self.num_envs = robot, num_envs
-        self.sim = simulator or MujocoSimulator(robot, num_envs, nthread=nthread)
+        posterior = posterior if randomized else None
+        self.sim = simulator or MujocoSimulator(
+            robot,
+            num_envs,
+            nthread=nthread,
+            model=compile_model(robot, longest_delay(robot, posterior)),
+        )
         self.task = make_task(robot, Kinematics(robot, self.sim.model))
-        numbers = np.arange(num_envs) if environments is None else np.array(environments)
         self._worlds = Worlds(
             self.sim,
-            numbers,
+            np.arange(num_envs) if environments is None else np.array(environments),
             ranges=robot.ranges if randomized else {},
-            posterior=posterior if randomized else None,
+            posterior=posterior,
             posterior_share=posterior_share,
         )
         self._action_map = ActionMap.of(robot)
