@@ -62,21 +62,25 @@ class SwingUp(Task):
         parts = [xp.cos(angle), xp.sin(angle), velocity / 8.0, command / torque]
         return xp.concat(parts, axis=-1)
 
-    def reward(self, state: State) -> Array:  # noqa: D102
+    def reward(self, state: State) -> Any:  # noqa: D102
+        xp = array_namespace(state.position)
         cosine = _cosines(state.position)
-        height = 0.5 * (1.0 - cosine).mean(axis=1)  # 1 upright, 0 hanging
-        speed = np.square(state.velocity).sum(axis=1)
-        effort = np.square(state.command / self._torque).mean(axis=1)
-        change = np.square((state.command - state.last_command) / self._torque).mean(axis=1)
-        near = np.exp(-np.square(1.0 + cosine).sum(axis=1) / 0.02)
+        torque = xp.asarray(self._torque, dtype=cosine.dtype)
+        height = 0.5 * xp.mean(1.0 - cosine, axis=1)  # 1 upright, 0 hanging
+        speed = xp.sum(state.velocity**2, axis=1)
+        effort = xp.mean((state.command / torque) ** 2, axis=1)
+        change = xp.mean(((state.command - state.last_command) / torque) ** 2, axis=1)
+        near = xp.exp(-xp.sum((1.0 + cosine) ** 2, axis=1) / 0.02)
         # height counts little at speed: else going round and round is a way of being high, too
-        high = 0.2 * height + 0.3 * height**2 * np.exp(-speed / 8.0)
-        held = 0.5 * near * np.exp(-0.5 * speed)
+        high = 0.2 * height + 0.3 * height**2 * xp.exp(-speed / 8.0)
+        held = 0.5 * near * xp.exp(-0.5 * speed)
         options = self._options
         return high + held - options.effort_weight * effort - options.change_weight * change
 
-    def terminated(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
-        return np.logical_or.reduce(np.abs(state.velocity) > self._velocity, axis=1)
+    def terminated(self, state: State) -> Any:  # noqa: D102
+        xp = array_namespace(state.velocity)
+        limit = xp.asarray(self._velocity, dtype=state.velocity.dtype)
+        return xp.any(xp.abs(state.velocity) > limit, axis=1)
 
     def success(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
         upright = -_cosines(state.position) > math.cos(0.2)
@@ -91,6 +95,7 @@ class SwingUp(Task):
         return angle, np.zeros_like(angle), None
 
 
-def _cosines(position: Array) -> Array:
+def _cosines(position: Any) -> Any:
     """Return the cosine of each link's angle (n, njoint) from hanging."""
-    return np.cos(np.cumsum(position, axis=1))
+    xp = array_namespace(position)
+    return xp.cos(xp.cumulative_sum(position, axis=1))
