@@ -1,5 +1,6 @@
 """What action sequences return on a model of the dynamics, by the task's own functions."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
@@ -47,18 +48,23 @@ class ModelObjective:
                 " whole state, and this one has a floating base: plan on the simulator instead"
             )
 
+    @functools.cached_property
+    def action_map(self) -> ActionMap:
+        """The robot's map from actions to commands."""
+        return ActionMap.of(self.robot)
+
     def returns(self, predict: Predict, now: Situation, actions: Tensor) -> Tensor:
         """Return what sequences (n, horizon, ncommand) return from a situation, (n,).
 
         Not finite where the prediction blew up.
         """
-        n, action_map = len(actions), ActionMap.of(self.robot)
+        n = len(actions)
         state, command, goal = (
             value.expand(n, -1) for value in (now.state, now.command, now.goal)
         )
         total, alive = actions.new_zeros(n), actions.new_ones(n)
         for action in actions.unbind(dim=1):
-            last, command = command, action_map.command(action, command)
+            last, command = command, self.action_map.command(action, command)
             state = predict(state, command)
             reached = self._state(state, action, command, last, goal)
             failed = self.task.terminated(reached).to(total.dtype)
