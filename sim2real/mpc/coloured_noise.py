@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 def colouring(length: int, exponent: float) -> NDArray[np.float64]:
     """Return the matrix (length, length) that gives white noise (length,) a spectrum 1/f^exponent.
 
-    Each number keeps its variance. Timmer and König 1995, as in Pinneri et al. 2020 (iCEM); the frequency 0 counts as the lowest
-    other one. It is exact where inverse transforms of random spectra are, and a constant of the
-    exported graph.
+    Each number keeps its variance; the frequency 0 counts as the lowest other one. Of the law of
+    what Timmer and König 1995 draw, as iCEM does (Pinneri et al. 2020), but a constant: a graph
+    needs no Fourier transform.
     """
     frequency = np.fft.rfftfreq(length)
     frequency[0] = 1.0 / length

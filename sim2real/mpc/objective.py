@@ -44,8 +44,8 @@ class ModelObjective:
     def __post_init__(self) -> None:
         if self.robot.base is not None:
             raise ConfigError(
-                f"robot {self.robot.name!r}: planning on a model needs a robot whose joints tell its"
-                " whole state, and this one has a floating base: plan on the simulator instead"
+                f"robot {self.robot.name!r}: planning on a model needs a robot whose joints tell"
+                " its whole state; this one has a floating base: plan on the simulator instead"
             )
 
     @functools.cached_property
@@ -59,9 +59,7 @@ class ModelObjective:
         Not finite where the prediction blew up.
         """
         n = len(actions)
-        state, command, goal = (
-            value.expand(n, -1) for value in (now.state, now.command, now.goal)
-        )
+        state, command, goal = (value.expand(n, -1) for value in (now.state, now.command, now.goal))
         total, alive = actions.new_zeros(n), actions.new_ones(n)
         for action in actions.unbind(dim=1):
             last, command = command, self.action_map.command(action, command)

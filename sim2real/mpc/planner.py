@@ -32,7 +32,7 @@ class Plan:
     memory: Tensor
     """What the next search starts from (nmemory, horizon, ncommand), moved on by one step."""
     sound: Tensor
-    """Whether the plan's own return is finite (): if not, `actions` is the last plan, moved on."""
+    """Whether any candidate's return was finite (): if not, `actions` is the last plan."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,12 +96,17 @@ class Planner(ABC):
         if self.colour:
             noise = torch.as_tensor(colouring(self.horizon, self.colour), dtype=noise.dtype) @ noise
 
+        sound = torch.zeros((), dtype=torch.bool)
+
         def score(actions: Tensor) -> Tensor:
+            nonlocal sound
             returns = objective(actions)
-            return torch.where(torch.isfinite(returns), returns, WORST)
+            finite = torch.isfinite(returns)
+            sound = sound | finite.any()
+            return torch.where(finite, returns, WORST)
 
         actions, found = self.search(score, memory, noise)
-        sound = torch.isfinite(objective(actions[None]))[0] & torch.isfinite(actions).all()
+        sound = sound & torch.isfinite(found).all()
         actions = torch.where(sound, actions, memory[0])
         return Plan(actions, shifted(torch.where(sound, found, memory)), sound)
 
@@ -124,4 +129,5 @@ def best(sequences: Tensor, scores: Tensor, count: int) -> Tensor:
 
 def within(actions: Tensor) -> Tensor:
     """Return actions within the range of actions."""
-    return torch.clamp(actions, -1.0, 1.0)
+    # not clamp: the exporter loses one of two clamps in a row
+    return torch.maximum(torch.minimum(actions, actions.new_ones(())), -actions.new_ones(()))

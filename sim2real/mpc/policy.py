@@ -73,7 +73,6 @@ class AdaptivePolicy(nn.Module):
             "begun": 1,
             "measured": space.nstate,
             **past,
-            "predicted": 2 * space.nstate,
             "errors": 2,
             "plan": nothing_planned(planner, space.ncommand).numel(),
             "noise": 1,
@@ -98,8 +97,10 @@ class AdaptivePolicy(nn.Module):
             command=command,
             goal=goal,
         )
-        memory, known = self._remembered(old, measured, command)
-        errors = self._judged(old, measured, known)
+        past = {name: old[f"{_PAST}{name}"] for name in self.dynamics.memory_sizes}
+        memory, known = self._remembered(old, past, measured, command)
+        errors = self._judged(old, past, measured, command)
+        errors = torch.where(known > 0.5, errors, old["errors"])
         use = trusted(errors) if self._adapts else torch.zeros_like(known)
         action, new = self._planned(old, now, memory, use)
         new |= {
@@ -113,24 +114,26 @@ class AdaptivePolicy(nn.Module):
         return action, *(new[name] for name in self.state_sizes)
 
     def _remembered(
-        self, old: Memory, measured: Tensor, command: Tensor
+        self, old: Memory, past: Memory, measured: Tensor, command: Tensor
     ) -> tuple[Memory, Tensor]:
         """Return the past with the last transition, and whether that one is known (1, 1)."""
         before, scaling = old["measured"], self.dynamics.scaling
         parts = [scaling.inputs(before, command), scaling.changes(before, measured)]
         near = (torch.cat(parts, dim=1).abs() < _FAR).all(dim=1, keepdim=True)  # False for NaN
         known = near & (old["begun"] > 0.5)
-        past = {name: old[f"{_PAST}{name}"] for name in self.dynamics.memory_sizes}
         after = torch.where(known, measured, torch.nan)
         return self.dynamics.observe(past, before, command, after), known.to(measured.dtype)
 
-    def _judged(self, old: Memory, measured: Tensor, known: Tensor) -> Tensor:
-        """Return the running errors of the unadapted and of the adapted model, (1, 2)."""
-        scaling, before = self.dynamics.scaling, old["measured"].expand(2, -1)
-        predicted = old["predicted"].reshape(2, self._nstate)
-        wrong = scaling.changes(before, predicted) - scaling.changes(before, measured.expand(2, -1))
-        errors = updated_errors(old["errors"], wrong)
-        return torch.where(known > 0.5, errors, old["errors"])
+    def _judged(self, old: Memory, past: Memory, measured: Tensor, command: Tensor) -> Tensor:
+        """Return the running errors of the unadapted and of the adapted model, (1, 2).
+
+        Both predict the last transition without having seen it.
+        """
+        scaling, before = self.dynamics.scaling, old["measured"]
+        models = (self.dynamics.unadapted(1), self.dynamics.adapted(past))
+        said = torch.cat([_rows(model)(before, command) for model in models])
+        changes = scaling.changes(before.expand(2, -1), said)
+        return updated_errors(old["errors"], changes - scaling.changes(before, measured))
 
     def _planned(
         self, old: Memory, now: Situation, memory: Memory, use: Tensor
@@ -149,16 +152,8 @@ class AdaptivePolicy(nn.Module):
         return action, {
             "plan": plan.memory.reshape(1, -1),
             "noise": place,
-            "predicted": self._predictions(now, memory, action),
             "count.kept_plan": old["count.kept_plan"] + 1.0 - plan.sound.to(action.dtype),
         }
-
-    def _predictions(self, now: Situation, memory: Memory, action: Tensor) -> Tensor:
-        """Return what both models say comes next, side by side (1, 2 nstate)."""
-        command = self._objective.action_map.command(action, now.command)
-        models = (self.dynamics.unadapted(1), self.dynamics.adapted(memory))
-        both = [_rows(model)(now.state, command) for model in models]
-        return torch.nan_to_num(torch.cat(both, dim=1), nan=0.0, posinf=1e9, neginf=-1e9)
 
 
 def _rows(model: Any) -> Predict:

@@ -126,7 +126,7 @@ class SimulatedObjective:
 class SimulatedReturns:
     """A `SimulatedObjective` where plans begin: a planner's objective."""
 
-    def __init__(  # noqa: PLR0913 - what the start of a simulation is
+    def __init__(
         self,
         objective: SimulatedObjective,
         position: Array,
