@@ -64,13 +64,14 @@ class SwingUp(Task):
 
     def reward(self, state: State) -> Any:  # noqa: D102
         xp = array_namespace(state.position)
-        cosine = _cosines(state.position)
-        torque = xp.asarray(self._torque, dtype=cosine.dtype)
-        height = 0.5 * xp.mean(1.0 - cosine, axis=1)  # 1 upright, 0 hanging
-        speed = xp.sum(state.velocity**2, axis=1)
-        effort = xp.mean((state.command / torque) ** 2, axis=1)
-        change = xp.mean(((state.command - state.last_command) / torque) ** 2, axis=1)
-        near = xp.exp(-xp.sum((1.0 + cosine) ** 2, axis=1) / 0.02)
+        below = 1.0 + _cosines(xp, state.position)
+        scale = xp.asarray(self._torque, dtype=below.dtype)
+        torque, last = state.command / scale, state.last_command / scale
+        height = 1.0 - xp.sum(below, axis=1) / (2 * self._njoint)  # 1 upright, 0 hanging
+        speed = xp.vecdot(state.velocity, state.velocity)
+        effort = xp.vecdot(torque, torque) / torque.shape[1]
+        change = xp.vecdot(torque - last, torque - last) / torque.shape[1]
+        near = xp.exp(xp.vecdot(below, below) / -0.02)
         # height counts little at speed: else going round and round is a way of being high, too
         high = 0.2 * height + 0.3 * height**2 * xp.exp(-speed / 8.0)
         held = 0.5 * near * xp.exp(-0.5 * speed)
@@ -83,7 +84,7 @@ class SwingUp(Task):
         return xp.any(xp.abs(state.velocity) > limit, axis=1)
 
     def success(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
-        upright = -_cosines(state.position) > math.cos(0.2)
+        upright = -_cosines(array_namespace(state.position), state.position) > math.cos(0.2)
         return np.logical_and.reduce(upright & (np.abs(state.velocity) < 2.0), axis=1)
 
     def start(self, u: Array) -> tuple[Array, Array, None]:
@@ -95,7 +96,6 @@ class SwingUp(Task):
         return angle, np.zeros_like(angle), None
 
 
-def _cosines(position: Any) -> Any:
+def _cosines(xp: Any, position: Any) -> Any:
     """Return the cosine of each link's angle (n, njoint) from hanging."""
-    xp = array_namespace(position)
     return xp.cos(xp.cumulative_sum(position, axis=1))
