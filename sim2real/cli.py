@@ -14,6 +14,7 @@ VERBS = {
     "robots": "list the robots, or what can be randomized on one",
     "randomize": "show a robot's randomization, check it against logs",
     "train": "train a policy in randomized simulation",
+    "adapt": "train a dynamics model that adapts to a robot's last moments",
     "sensitivity": "find the worlds in which a policy fails, and why",
     "export": "write a trained policy as one ONNX controller",
     "inspect": "show what an exported controller is and needs",
@@ -34,6 +35,7 @@ VERBS = {
 
 EXTRAS = {
     "train": "training",
+    "adapt": "all",
     "export": "training",
     "diff": "training",
     "robot": "bullet",

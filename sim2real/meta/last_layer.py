@@ -21,7 +21,7 @@ class LastLayerDynamics(Dynamics):
     by one, which a ridge solution knows without being solved again.
     """
 
-    def __init__(  # noqa: PLR0913 - the network's shape and what its prior starts as
+    def __init__(
         self,
         scaling: Scaling,
         hidden: tuple[int, ...],
