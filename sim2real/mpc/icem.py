@@ -60,6 +60,12 @@ class ICEM(Planner):
         return self.ndraws + self.nmemory + (self.iterations - 1) * self.kept + 1
 
     @property
+    def width(self) -> int:  # noqa: D102
+        last = len(self.rounds) - 1
+        again = [self.nmemory, *[self.kept] * last]
+        return max(n + again[i] + (i == last) for i, n in enumerate(self.rounds))
+
+    @property
     def nmemory(self) -> int:  # noqa: D102
         return 1 + self.kept
 

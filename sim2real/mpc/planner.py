@@ -71,6 +71,11 @@ class Planner(ABC):
         return self.ndraws
 
     @property
+    def width(self) -> int:
+        """How many of them at once, at most."""
+        return self.candidates
+
+    @property
     def nmemory(self) -> int:
         """How many sequences are kept from plan to plan."""
         return 1

@@ -24,6 +24,10 @@ class RandomShooting(Planner):
     def samples(self) -> int:  # noqa: D102
         return self.candidates + 1
 
+    @property
+    def width(self) -> int:  # noqa: D102
+        return self.samples
+
     def search(  # noqa: D102
         self, score: Objective, memory: Tensor, noise: Tensor
     ) -> tuple[Tensor, Tensor]:
