@@ -73,7 +73,7 @@ class ICEM(Planner):
         self, score: Objective, memory: Tensor, noise: Tensor
     ) -> tuple[Tensor, Tensor]:
         mean, std = memory[0], torch.full_like(memory[0], self.std)
-        again = memory
+        again = elites = memory
         for index, drawn in enumerate(noise.split(self.rounds)):
             last = index == self.iterations - 1
             tried = [within(mean + std * drawn), again, *([mean[None]] if last else [])]

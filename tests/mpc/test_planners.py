@@ -86,7 +86,9 @@ def test_candidates_that_blow_up_are_avoided(planner):
 
 @pytest.mark.parametrize("planner", PLANNERS, ids=lambda p: type(p).__name__)
 def test_equal_returns_are_ranked_by_their_place(planner):
-    flat, other = (plan(planner, lambda a: a.new_zeros(len(a)) + shift) for shift in (0.0, 7.0))
+    flat, other = (
+        plan(planner, lambda a, x=shift: a.new_zeros(len(a)) + x) for shift in (0.0, 7.0)
+    )
     torch.testing.assert_close(flat.actions, other.actions)
 
 
