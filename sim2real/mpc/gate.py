@@ -5,6 +5,7 @@ from torch import Tensor
 
 _MEMORY = 0.9  # of the running errors, per control step: about the last ten
 _LARGEST = 100.0  # of a squared standardized error: one glitch must not decide for long
+_BETTER = 0.99  # of the other's error: where nothing was adapted to, rounding must not decide
 
 
 def updated_errors(errors: Tensor, wrong: Tensor) -> Tensor:
@@ -21,4 +22,4 @@ def updated_errors(errors: Tensor, wrong: Tensor) -> Tensor:
 
 def trusted(errors: Tensor) -> Tensor:
     """Return whether the second model, the adapted one, is to be believed: (1, 1), 0 or 1."""
-    return (errors[:, 1:] < errors[:, :1]).to(errors.dtype)
+    return (errors[:, 1:] < _BETTER * errors[:, :1]).to(errors.dtype)
