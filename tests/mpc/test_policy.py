@@ -13,7 +13,7 @@ from sim2real.mpc.policy import AdaptivePolicy
 from sim2real.mpc.run import simulate
 from sim2real.signals import Measured
 
-PLANNER = ICEM(horizon=5, candidates=16, iterations=2, elites=5, kept=2)
+PLANNER = ICEM(horizon=3, candidates=12, iterations=2, elites=4, kept=2)
 
 
 class Carried:
