@@ -47,4 +47,7 @@ def drive(
         f" {summary.lateness_p50 * 1e3:.2f} ms (median) and {summary.lateness_p99 * 1e3:.2f} ms"
         f" (99th percentile), {summary.clips} commands limited"
     )
+    if summary.counts:
+        told = ", ".join(f"{count} {name}" for name, count in summary.counts.items())
+        notes.print(f"of these the controller calls {told}")
     return summary

@@ -31,3 +31,7 @@ class CommandSource(ABC):
             measured: what the robot measures, each signal (size,).
             goal: (ngoal,), as `goal` of the source.
         """
+
+    def counts(self) -> dict[str, int]:
+        """Return in how many steps since `reset` something was not as it should be, by name."""
+        return {}
