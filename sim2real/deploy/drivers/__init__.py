@@ -1,0 +1,1 @@
+"""Robots of all kinds, as `RobotDriver`s."""
