@@ -10,6 +10,7 @@ from typing import final
 import numpy as np
 
 from sim2real.deploy.driver import Command, Measurement, StopMode, check_command
+from sim2real.deploy.drivers.robot_clock import RobotClock
 from sim2real.deploy.robot_side.packets import (
     DEFAULT_ADDRESS,
     LARGEST,
@@ -38,7 +39,7 @@ class UdpDriver:
         self._id = robot_id(robot)
         self._nmeasured = row_size(robot)
         self._socket: socket.socket | None = None
-        self._clock = _RobotClock()
+        self._clock = RobotClock()
         self._latest: Measurement | None = None
         self._session = self._seq = self._episode = self._sent = 0
         self._refusal = ""
@@ -48,7 +49,7 @@ class UdpDriver:
             return
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        self._session, self._latest, self._clock = secrets.randbits(32), None, _RobotClock()
+        self._session, self._latest, self._clock = secrets.randbits(32), None, RobotClock()
         try:
             self._socket.connect(self._peer)  # nobody else's datagrams arrive
             answered = self._repeat(Kind.HELLO, lambda: self._latest is not None)
@@ -174,24 +175,3 @@ class UdpDriver:
             f" {self.robot.name!r} ({self._id.hex()}): joints, modes, gains or limits differ: start"
             " both ends with the same robot.toml"
         )
-
-
-class _RobotClock:
-    """The robot's clock in terms of ours, by the fastest datagram so far.
-
-    A datagram that waited (in the network, or in a queue while we were stopped) is thereby told
-    from a fresh one without synchronized clocks. The estimate yields by 1e-3 of the time that
-    passes: more than clocks drift apart, too little to get used to a delay.
-    """
-
-    def __init__(self) -> None:
-        self._offset = self._updated = 0
-        self._started = False
-
-    def local(self, stamp: int, now: int) -> int:
-        """Return when a measurement stamped `stamp` was fresh, by our clock [ns]."""
-        offset = now - stamp
-        if self._started:
-            offset = min(offset, self._offset + (now - self._updated) // 1000)
-        self._started, self._offset, self._updated = True, offset, now
-        return stamp + offset

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from sim2real.deploy.driver import Command, connected
-from sim2real.deploy.drivers.udp import UdpDriver, _RobotClock
+from sim2real.deploy.drivers.robot_clock import RobotClock
+from sim2real.deploy.drivers.udp import UdpDriver
 from sim2real.deploy.robot_side.packets import Kind, Packet, parse_address, robot_id
 from sim2real.deploy.robot_side.udp_robot import UdpRobot
 from sim2real.errors import LinkError
@@ -316,7 +317,7 @@ def test_a_repeated_reset_resets_once(wire):
 
 
 def test_a_measurement_that_waited_is_told_from_a_fresh_one_without_synchronized_clocks():
-    clock = _RobotClock()
+    clock = RobotClock()
     far = 10**15  # the robot's clock is elsewhere
     assert clock.local(far, NOW) == NOW
     assert clock.local(far + 10 * MS, NOW + 12 * MS) == pytest.approx(NOW + 10 * MS, abs=0.1 * MS)
@@ -324,7 +325,7 @@ def test_a_measurement_that_waited_is_told_from_a_fresh_one_without_synchronized
 
 
 def test_clocks_that_drift_apart_are_followed():
-    clock, age = _RobotClock(), []
+    clock, age = RobotClock(), []
     for i in range(100_000):  # 1000 s at 100 Hz, 200 ppm
         now = NOW + 10 * MS * i
         age.append(now - clock.local(round(10 * MS * i * (1 - 2e-4)), now))
