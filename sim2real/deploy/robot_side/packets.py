@@ -29,7 +29,7 @@ _CRC = struct.Struct("<I")
 
 
 class Kind(IntEnum):
-    """What a datagram says; the first five go to the robot, the others come from it."""
+    """What a datagram says; those from MEASUREMENT to REFUSED come from the robot."""
 
     HELLO = 1
     COMMAND = 2
@@ -38,6 +38,8 @@ class Kind(IntEnum):
     BYE = 5
     MEASUREMENT = 6
     REFUSED = 7
+    WATCH = 8
+    """Measurements, please, for somebody who will not command."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from sim2real.errors import LinkError
 from sim2real.robot import Robot
 from sim2real.signals import Measured
 
+_WATCHERS = 4  # who may watch at a time
 _HOLD = 500_000_000  # ns of silence after which another client may take the robot
 
 
@@ -40,6 +41,8 @@ class UdpRobot:
         self._id = robot_id(robot)
         self._socket: socket.socket | None = None
         self._client: Any = None
+        self._watchers: dict[Any, tuple[int, int]] = {}
+        """Session, and when they were heard of [ns], of those who get measurements only."""
         self._session = self._heard = self._newest = self._now = 0
         self._seq = self._episode = 0
         self._lease = Lease(robot)
@@ -58,8 +61,9 @@ class UdpRobot:
 
     @property
     def in_use(self) -> bool:
-        """Whether a client holds the robot and has been heard of lately."""
-        return self._client is not None and self._now - self._heard < _HOLD
+        """Whether a client holds or watches the robot and has been heard of lately."""
+        held = self._client is not None and self._now - self._heard < _HOLD
+        return held or bool(self._watchers)
 
     @property
     def latency(self) -> float:
@@ -104,7 +108,7 @@ class UdpRobot:
         row = measured.row()
         self._receive(now)
         if np.isfinite(row).all():
-            self._send(Kind.MEASUREMENT, now, tuple(row))
+            self._tell(now, tuple(row))
         return self._lease.act(now, measured)
 
     def reset_done(self) -> None:
@@ -128,6 +132,9 @@ class UdpRobot:
                 self._take(packet, sender, now)
 
     def _take(self, packet: Packet, sender: Any, now: int) -> None:
+        if packet.kind == Kind.WATCH:
+            self._watch(packet, sender, now)
+            return
         held = (sender, packet.session) == (self._client, self._session)
         if packet.kind == Kind.HELLO and not held:
             if packet.robot != self._id or (self._client and now - self._heard < _HOLD):
@@ -140,6 +147,16 @@ class UdpRobot:
             return
         self._newest, self._heard = packet.seq, now
         self._obey(packet, now)
+
+    def _watch(self, packet: Packet, sender: Any, now: int) -> None:
+        if packet.robot != self._id or (sender not in self._watchers and self._full):
+            self._refuse(packet, sender)
+        else:
+            self._watchers[sender] = packet.session, now
+
+    @property
+    def _full(self) -> bool:
+        return len(self._watchers) >= _WATCHERS
 
     def _obey(self, packet: Packet, now: int) -> None:
         if packet.kind == Kind.COMMAND and len(packet.values) == self._ncommand + 1:
@@ -163,13 +180,18 @@ class UdpRobot:
         answer = Packet(kind=Kind.REFUSED, robot=self._id, session=packet.session, seq=self._seq)
         self._transmit(answer, sender)
 
-    def _send(self, kind: Kind, now: int, values: tuple[float, ...]) -> None:
+    def _tell(self, now: int, values: tuple[float, ...]) -> None:
+        """Send a measurement to whoever holds the robot, and to those who watch."""
+        self._watchers = {w: said for w, said in self._watchers.items() if now - said[1] < _HOLD}
+        receivers = {w: session for w, (session, _) in self._watchers.items()}
         if self._client is not None:
+            receivers[self._client] = self._session
+        for receiver, session in receivers.items():
             packet = Packet(
-                kind=kind, robot=self._id, session=self._session, episode=self._episode,
+                kind=Kind.MEASUREMENT, robot=self._id, session=session, episode=self._episode,
                 seq=self._seq, time=now, values=values,
             )  # fmt: skip
-            self._transmit(packet, self._client)
+            self._transmit(packet, receiver)
 
     def _transmit(self, packet: Packet, receiver: Any) -> None:
         assert self._socket is not None  # checked by _receive
