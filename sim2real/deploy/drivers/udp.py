@@ -166,6 +166,7 @@ class UdpDriver:
             stamp=packet.time,
             received=self._clock.local(packet.time, time.monotonic_ns()),
             signals=Measured.split(self.robot, np.array(packet.values)),
+            acting=packet.answers != 0,
         )
 
     def _reason(self, packet: Packet) -> str:

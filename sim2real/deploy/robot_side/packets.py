@@ -56,7 +56,7 @@ class Packet:
     seq: int
     time: int = 0
     answers: int = 0
-    """Stamp of the measurement that a command answers."""
+    """Stamp of the measurement that a command answers; of a measurement 1, or 0 if it damps."""
     values: tuple[float, ...] = ()
 
     def encode(self) -> bytes:

@@ -107,9 +107,10 @@ class UdpRobot:
         self._seq, self._now = self._seq + 1, now
         row = measured.row()
         self._receive(now)
+        command = self._lease.act(now, measured)
         if np.isfinite(row).all():
             self._tell(now, tuple(row))
-        return self._lease.act(now, measured)
+        return command
 
     def reset_done(self) -> None:
         """Tell the client that the robot is at its start; nothing is held any more."""
@@ -189,7 +190,7 @@ class UdpRobot:
         for receiver, session in receivers.items():
             packet = Packet(
                 kind=Kind.MEASUREMENT, robot=self._id, session=session, episode=self._episode,
-                seq=self._seq, time=now, values=values,
+                seq=self._seq, time=now, values=values, answers=int(not self.damping),
             )  # fmt: skip
             self._transmit(packet, receiver)
 

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from sim2real.deploy.driver import Command, connected
+from sim2real.deploy.driver import Command, StopMode, connected
 from sim2real.deploy.drivers.robot_clock import RobotClock
 from sim2real.deploy.drivers.udp import UdpDriver
 from sim2real.deploy.robot_side.packets import Kind, Packet, parse_address, robot_id
@@ -379,7 +379,7 @@ def test_a_fifth_watcher_is_refused(wire):
 
 
 def test_a_driver_that_watches_cannot_command(pendulum):
-    with running(pendulum) as (side, told):
+    with running(pendulum) as (side, _):
         driver = UdpDriver(pendulum, side.address, watch=True)
         with connected(driver):
             until(lambda: driver.read() is not None)
