@@ -14,6 +14,7 @@ import scipy
 
 import sim2real
 from sim2real import config
+from sim2real.calibration import uncertainty
 from sim2real.calibration.assignment import with_runs_of
 from sim2real.calibration.bands import (
     Coverage,
@@ -31,6 +32,7 @@ from sim2real.calibration.problem import Problem
 from sim2real.calibration.recipe import Recipe
 from sim2real.calibration.result import Calibration
 from sim2real.calibration.validation import predictions
+from sim2real.calibration.widening import widening
 from sim2real.errors import CalibrationError
 from sim2real.robot import Robot
 from sim2real.trajectory import Array, Trajectory
@@ -65,6 +67,8 @@ def calibrate(
     """
     if not fit_logs:
         raise CalibrationError("no logs to fit: name at least one")
+    if recipe.widen and not held_out_logs:
+        raise CalibrationError("widen: no log is held out: hold one out, or do not widen")
     on_progress(f"reading {len(fit_logs) + len(held_out_logs)} logs")
     fitted = [_trajectory(log, recipe, robot) for log in fit_logs]
     held_out = [_trajectory(log, recipe, robot) for log in held_out_logs]
@@ -75,6 +79,7 @@ def calibrate(
     )
     on_progress(f"fitting {len(problem.names)} parameters to {len(fitted)} logs")
     found = estimate(problem, fitted, seed=seed)
+    found, factor = _widened(found, held_out) if recipe.widen else (found, 1.0)
     seconds = time.monotonic() - begin
     on_progress("predicting fitted and held-out logs")
     both = np.stack([problem.coordinates.nominal, found.values])
@@ -82,6 +87,7 @@ def calibrate(
     calibration = Calibration(
         robot=robot.name,
         posterior=found.posterior(),
+        widened=factor,
         run_posteriors={run: found.posterior(run) for run in recipe.runs},
         estimates=found.estimates,
         fitted=predictions(problem, fitted, both),
@@ -110,6 +116,16 @@ def calibrate(
             for run, each in calibration.run_posteriors.items()
         },
     )
+
+
+def _widened(found: Estimated, held_out: Sequence[Trajectory]) -> tuple[Estimated, float]:
+    """Return the estimate with a posterior that holds held-out logs, and the factor it takes."""
+    grid, spread = found.problem.grid, found.spread
+    seconds = found.windows.measured.shape[1] * grid.timestep * grid.every
+    factor = widening(found.problem.residual(held_out, seconds), found.fit.z, spread.total)
+    # nowhere beyond the prior, in which the logs' model is thought to lie
+    total = uncertainty.capped_at_prior(factor * spread.total)
+    return replace(found, spread=replace(spread, total=total)), round(factor, 3)
 
 
 def _bands(

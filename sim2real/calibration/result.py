@@ -23,6 +23,8 @@ class Calibration:
     """Of what all logs share."""
     run_posteriors: dict[str, Posterior]
     """Run → the posterior of its robot: what is shared, and what is its own."""
+    widened: float
+    """Factor of its covariance that held-out logs asked for; 1 unless that was wanted."""
     estimates: tuple[Estimate, ...]
     fitted: tuple[Prediction, ...]
     """Errors on the logs that were fitted."""
