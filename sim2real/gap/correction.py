@@ -143,12 +143,12 @@ class GapCorrection:
         self._owed, self._spreads, self.ready, self.scale, self._grown = data["numbers"]
 
     def _tune(self, source: Transitions, reward: NDArray[Any], progress: float) -> dict[str, float]:
-        """Set λ by the spreads of reward and Δr; return the diagnostics."""
+        """Set λ by the sizes of reward and Δr; return the diagnostics."""
         settings = self.settings
         some = self._rng.choice(len(source), min(len(source), 2048), replace=False)
         value, known = self._judge.value(source[some])
         clipped = np.clip(value, -settings.clip, settings.clip)
-        self._follow("reward", float(np.std(reward)))
+        self._follow("reward", float(np.sqrt(np.mean(np.square(reward)))))
         self._follow("value", float(np.std(clipped)))
         self._grown = min(1.0, progress / settings.warm_up) if settings.warm_up else 1.0
         full = settings.scale

@@ -74,7 +74,7 @@ class Fit:
     """Of the classifier that sees (s, a): 0.5 if the domains were visited alike."""
     sas_accuracy: float
     scale: float
-    """What the residual's logits are multiplied with: 0 if they tell nothing."""
+    """What the residual's logits are multiplied with: 0 if they tell nothing, at most 1."""
     shared: float
     """Share of the target's transitions that lie where the source has been."""
 
@@ -254,15 +254,19 @@ class GapEstimator:
         self._optimizer.step()
 
     def _calibrate(self, held_out: Sequence[torch.Tensor], shared: float) -> Fit:
-        """Scale the logits to the transitions (m, d) of each domain that were held out."""
+        """Scale the logits to the transitions (m, d) of each domain that were held out.
+
+        Down only: the noise in which they were fitted makes them smaller on purpose. Without it two
+        simulations that repeat themselves are infinitely unlike, and nothing else would count.
+        """
         size = min(map(len, held_out))
         rows = torch.cat([rows[-size:] for rows in held_out])  # as many of one as of the other
         label = np.repeat([0.0, 1.0], size)
         residual, sa = (logits.mean(dim=0) for logits in self._logits(rows))
         log_odds = [(x[:, TARGET] - x[:, SOURCE]).double().numpy() for x in (residual, sa)]
-        sa_factor = temperature(log_odds[1], label)
+        sa_factor = min(1.0, temperature(log_odds[1], label))
         prior = sa_factor * log_odds[1]
-        factor = temperature(log_odds[0], label, prior)
+        factor = min(1.0, temperature(log_odds[0], label, prior))
         self._factors = (factor, sa_factor)
         return Fit(
             sa_accuracy=float(((prior > 0) == label).mean()),
