@@ -12,8 +12,10 @@ from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.errors import ConfigError
 from sim2real.gap.correction import GapCorrection
 from sim2real.gap.judge import DomainJudge, Judge
-from sim2real.gap.observer import StateReader
+from sim2real.gap.method import Correction
+from sim2real.gap.observer import MotionReader, Reader, StateReader
 from sim2real.gap.representation import RepresentationJudge
+from sim2real.gap.residual_correction import ResidualCorrection
 from sim2real.gap.settings import GapSettings
 from sim2real.gap.target import LoggedTarget, OnlineTarget, Target
 from sim2real.gap.transitions import Transitions
@@ -27,19 +29,26 @@ _MOST_TARGETS = 8
 
 def make_correction(
     settings: GapSettings, env: RobotVectorEnv, *, rounds: int, seed: int
-) -> tuple[GapCorrection, StateReader]:
+) -> tuple[Correction, Reader]:
     """Return the correction of a training in `env`, and what reads its transitions.
 
     Raises:
         ConfigError: the target is another kind of robot.
         LogError: a log cannot be read.
     """
-    reader = StateReader(env)
+
+    def reader_of(env: RobotVectorEnv) -> Reader:
+        return MotionReader(env.robot) if settings.method == "residual" else StateReader(env)
+
+    reader = reader_of(env)
     if settings.logs:
         target = _logged(settings, env.robot, reader)
     else:
-        target = _online(settings, env, rounds, seed)
+        real = _in_place_of_the_robot(settings, env, rounds, seed)
+        target = OnlineTarget(real, reader_of(real), settings.target_steps)
     judge_seed = randomness.integer_seed(seed, "gap.judge")
+    if settings.method == "residual":
+        return ResidualCorrection(settings, target, env, rounds, judge_seed), reader
     judge: Judge
     if settings.method == "par":
         judge = RepresentationJudge(reader.sizes, settings.estimator, judge_seed)
@@ -66,14 +75,15 @@ def target_robot(settings: GapSettings, robot: Robot) -> Robot:
     return dataclasses.replace(found, task=robot.task, correlate=()).with_ranges(fixed)
 
 
-def _online(settings: GapSettings, env: RobotVectorEnv, rounds: int, seed: int) -> Target:
+def _in_place_of_the_robot(
+    settings: GapSettings, env: RobotVectorEnv, rounds: int, seed: int
+) -> RobotVectorEnv:
     robot = target_robot(settings, env.robot)
     together = max(1, min(_MOST_TARGETS, settings.target_steps // rounds))
-    real = RobotVectorEnv(robot, together, seed=randomness.integer_seed(seed, "gap.target"))
-    return OnlineTarget(real, StateReader(real), settings.target_steps)
+    return RobotVectorEnv(robot, together, seed=randomness.integer_seed(seed, "gap.target"))
 
 
-def _logged(settings: GapSettings, robot: Robot, reader: StateReader) -> Target:
+def _logged(settings: GapSettings, robot: Robot, reader: Reader) -> Target:
     if settings.recipe is None:
         name = f"joint.{next(iter(robot.joints))}.damping"
         recipe = Recipe(robot=robot.name, parameters={name: Parameter(prior={"set": [0.0, 1.0]})})

@@ -23,6 +23,8 @@ _FAR = 10.0
 """Standardized inputs end here: an outlier must not decide."""
 _SHARED = 0.05
 """Of each domain, the least share that must lie where the other has been."""
+_ENOUGH = 4096
+"""Transitions by which inputs are standardized, at least, if there are as many."""
 _LOOK = 50
 """Steps between looks at what is held out, if there are more."""
 _FEWEST = 32
@@ -34,7 +36,7 @@ class EstimatorSettings:
     """Of the two classifiers."""
 
     hidden: tuple[int, ...] = (64, 64)
-    members: int = 2
+    members: int = 1
     """Of the ensemble."""
     noise: float = 1.0
     """Added to the inputs while fitting, in their standard deviations: the more, the smoother Δr,
@@ -108,19 +110,18 @@ class GapEstimator:
         Raises:
             GapError: there are too few transitions, or the domains share no region.
         """
-        domains = [_rows(source), _rows(target)]
-        for rows, name in zip(domains, ("source", "target"), strict=True):
-            if len(rows) < _FEWEST:
+        for domain, name in ((source, "source"), (target, "target")):
+            if len(domain) < _FEWEST:
                 raise GapError(
-                    f"{len(rows)} transitions of the {name} domain are too few to learn from: at"
+                    f"{len(domain)} transitions of the {name} domain are too few to learn from: at"
                     f" least {_FEWEST} are needed, 1,000 are better"
                 )
-        self._standardize(domains)
-        domains = [self._standardized(rows) for rows in domains]
-        shared = self._find_overlap(domains)
+        parts = [self._parts(domain, steps) for domain in (source, target)]
+        self._standardize([fitted for fitted, _ in parts])
         fitted, held_out = zip(
-            *(_split(rows, self.settings.held_out) for rows in domains), strict=True
+            *([self._standardized(rows) for rows in part] for part in parts), strict=True
         )
+        shared = self._find_overlap(fitted)
         self._learn(fitted, held_out, steps)
         return self._calibrate(held_out, shared)
 
@@ -167,7 +168,22 @@ class GapEstimator:
         self._factors = data["factors"]
         self._regions = tuple(Region(*region) for region in data["regions"])
 
-    def _standardize(self, domains: list[torch.Tensor]) -> None:
+    def _parts(self, transitions: Transitions, steps: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return rows to fit and rows to hold out (m, d), in random order.
+
+        Every nth is held out, so that a row stays what it is from call to call. There are as many
+        as the steps can use: a memory of a hundred thousand need not be read for a few batches.
+        """
+        settings, rows = self.settings, np.arange(len(transitions))
+        out = rows % round(1.0 / settings.held_out) == 0
+        most = max(_ENOUGH, steps * settings.batch * settings.members)
+        parts = []
+        for which, limit in ((rows[~out], most), (rows[out], round(most * settings.held_out))):
+            order = torch.randperm(len(which), generator=self._generator)[:limit]
+            parts.append(_rows(transitions[which[order.numpy()]]))
+        return parts[0], parts[1]
+
+    def _standardize(self, domains: Sequence[torch.Tensor]) -> None:
         """Take out of each change what s and a tell of it linearly, then mean and deviation.
 
         The first is fitted to the source. Given s and a, what is left tells as much as the change:
@@ -194,12 +210,12 @@ class GapEstimator:
         sa, change = rows.split([self._nsa, rows.shape[1] - self._nsa], dim=1)
         return torch.cat([sa, change - _with_one(sa) @ self._expected], dim=1)
 
-    def _find_overlap(self, domains: list[torch.Tensor]) -> float:
+    def _find_overlap(self, domains: Sequence[torch.Tensor]) -> float:
         """Find where both domains have been; return the target's share in the source's region."""
         places = [rows[:, : self._nsa] for rows in domains]
         self._regions = tuple(Region.of(points, self._generator) for points in places)
         shares = [
-            float(self._regions[other].holds(places[own][-2048:]).float().mean())
+            float(self._regions[other].holds(places[own][:1024]).float().mean())
             for own, other in ((SOURCE, TARGET), (TARGET, SOURCE))
         ]
         if max(shares) < _SHARED:
@@ -231,7 +247,7 @@ class GapEstimator:
     def _loss(self, held_out: Sequence[torch.Tensor]) -> float:
         """Return the ensemble's cross entropy on transitions (m, d) of each domain."""
         size = min(map(len, held_out))
-        residual, sa = self._logits(torch.cat([rows[-size:] for rows in held_out]))
+        residual, sa = self._logits(torch.cat([rows[:size] for rows in held_out]))
         labels = torch.tensor([SOURCE, TARGET]).repeat_interleave(size)
         return float(torch.nn.functional.cross_entropy((residual + sa).mean(dim=0), labels))
 
@@ -242,11 +258,9 @@ class GapEstimator:
             chosen = torch.randint(len(rows), (members, batch), generator=self._generator)
             parts.append(rows[chosen])
         sas = torch.cat(parts, dim=1)
-        sa = sas[..., : self._nsa]
-        if noise:
-            sa = sa + noise * torch.randn(sa.shape, generator=self._generator)
+        if noise:  # the same of (s, a) for both: what both see cancels
             sas = sas + noise * torch.randn(sas.shape, generator=self._generator)
-        residual, sa_logits = self._networks(sa, sas)
+        residual, sa_logits = self._networks(sas[..., : self._nsa], sas)
         labels = torch.tensor([SOURCE, TARGET]).repeat_interleave(batch).expand(members, -1)
         loss = _cross_entropy(sa_logits, labels) + _cross_entropy(residual + sa_logits, labels)
         self._optimizer.zero_grad(set_to_none=True)
@@ -260,7 +274,7 @@ class GapEstimator:
         simulations that repeat themselves are infinitely unlike, and nothing else would count.
         """
         size = min(map(len, held_out))
-        rows = torch.cat([rows[-size:] for rows in held_out])  # as many of one as of the other
+        rows = torch.cat([rows[:size] for rows in held_out])  # as many of one as of the other
         label = np.repeat([0.0, 1.0], size)
         residual, sa = (logits.mean(dim=0) for logits in self._logits(rows))
         log_odds = [(x[:, TARGET] - x[:, SOURCE]).double().numpy() for x in (residual, sa)]
@@ -293,12 +307,6 @@ def _rows(transitions: Transitions) -> torch.Tensor:
 
 def _with_one(sa: torch.Tensor) -> torch.Tensor:
     return torch.cat([sa, torch.ones_like(sa[:, :1])], dim=1)
-
-
-def _split(rows: torch.Tensor, share: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the rows to fit and those to hold out: every nth, so that a row stays what it is."""
-    out = torch.arange(len(rows)) % round(1.0 / share) == 0
-    return rows[~out], rows[out]
 
 
 def _cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

@@ -6,7 +6,7 @@ from typing import Literal
 from sim2real.errors import ConfigError
 from sim2real.gap.estimator import EstimatorSettings
 
-Method = Literal["reward", "weight", "filter", "par", "mix"]
+Method = Literal["reward", "weight", "filter", "par", "mix", "residual"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +17,8 @@ class GapSettings:
     """`reward`: Δr is added to the reward (DARC). `weight`: what is learned from is drawn with
     probability exp(Δr). `filter`: only the most plausible share is learned from. `par`: what a
     representation learned on the target does not foresee is taken off the reward. `mix`: half of
-    each batch is the target's (SAC). Nothing, if not given."""
+    each batch is the target's (SAC). `residual`: forces that the simulation lacks are learned and
+    act in it. Nothing, if not given."""
     target: str | None = None
     """The robot that is simulated in the place of the real one: a shipped name or a folder; the
     job's robot, if not given."""
