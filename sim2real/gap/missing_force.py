@@ -34,8 +34,8 @@ class MissingForce:
         """Return the generalized force at each joint (n, njoint) that is missing in the model.
 
         It is constant over the control step, and such that the simulation ends with the velocity
-        that was measured. Each turn adds what is still missing, through the inertia matrix; where
-        a contact spoils that, what came closest is returned.
+        that was measured. Each turn adds what is still missing, through the inertia matrix, and
+        half as much where that led away, as at a contact; what came closest is returned.
 
         Args:
             transitions: (position, velocity), command, and their change, as `MotionReader` has
@@ -46,31 +46,35 @@ class MissingForce:
 
     def _of_few(self, transitions: Transitions) -> Array:
         n, hz = len(transitions), self._robot.control_hz
-        wanted = np.split(transitions.state + transitions.change, 2, axis=1)[1]
-        position = np.split(transitions.state, 2, axis=1)[0]
+        state, change = transitions.state.astype(float), transitions.change.astype(float)
+        wanted = np.split(state + change, 2, axis=1)[1]
+        position = np.split(state, 2, axis=1)[0]
         M = inertia(self._robot, self._sim.model, position) + self._yields
-        force = best = np.zeros_like(wanted)
-        least = np.full(n, np.inf)
+        best, towards = np.zeros_like(wanted), np.zeros_like(wanted)
+        least, pace = np.full(n, np.inf), np.ones(n)
         for _ in range(_TURNS):
+            force = best + pace[:, None] * towards
             missing = wanted - self._simulated(transitions, force)
             needed = hz * np.einsum("nij,nj->ni", M, missing)
             size = np.einsum("ni,ni->n", missing, needed)  # of the kinetic energy
             closer = size < least
-            least = np.where(closer, size, least)
+            least, pace = np.where(closer, size, least), np.where(closer, 1.0, pace / 2.0)
             best = np.where(closer[:, None], force, best)
-            force = best + needed * closer[:, None]
+            towards = np.where(closer[:, None], needed, towards)
         return best
 
     def _simulated(self, transitions: Transitions, force: Array) -> Array:
         """Return the velocities (n, njoint) at which the simulation ends under `force`."""
         n, sim = len(transitions), self._sim
-        full = {name: _filled(getattr(transitions, name)) for name in ("state", "action")}
+        full = {
+            name: _filled(getattr(transitions, name).astype(float)) for name in ("state", "action")
+        }
         position, velocity = np.split(full["state"], 2, axis=1)
         sim.reset(np.arange(_TOGETHER, dtype=np.int32), position, velocity, full["action"])
         held = _filled(force)
         sim.residual = lambda position, velocity, command: held
         sim.step(full["action"])
-        return np.where(sim.diverged[:n, None], np.inf, sim.velocity[:n])
+        return np.where(sim.diverged[:n, None], np.nan, sim.velocity[:n])
 
 
 def _filled(rows: Array) -> Array:

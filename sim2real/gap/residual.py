@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 
 _HIDDEN, _BATCH, _RATE, _DECAY = 64, 128, 2e-3, 1e-4
 _EVERY = 5
@@ -67,7 +67,7 @@ class ResidualForce:
             self._optimizer.step()
         return self._judge(x[out], y[out])
 
-    def __call__(self, features: Array) -> Array:
+    def __call__(self, features: Array) -> NDArray[np.float64]:
         """Return the forces (n, njoint) at features (n, d)."""
         with torch.no_grad():
             found = self._network(_standardized(_tensor(features), self._input))

@@ -18,7 +18,7 @@ from sim2real.gap.transitions import Transitions
 from sim2real.signals import Measured
 from sim2real.sim.mujoco_batch import MujocoSimulator
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 
 _EACH = 4
 """Times as many steps of the network as the classifiers would take."""

@@ -123,7 +123,8 @@ class _Run:
         )
 
     def start_from(self, folder: Path) -> None:
-        self._trainer.start_from(saved.load_checkpoint(folder)["trainer"])
+        data = saved.load_checkpoint(folder)["trainer"]
+        self._trainer.start_from(data, explore_anew=self._job.explore_anew)
 
     def load(self) -> None:
         data = saved.load_checkpoint(self._folder)
