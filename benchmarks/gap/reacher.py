@@ -32,6 +32,7 @@ ARMS: dict[str, Any] = {
     "weight": of_method(GAP, "weight"),
     "filter": of_method(GAP, "filter"),
     "par": of_method(GAP, "par"),
+    "residual": of_method(GAP, "residual"),
     "fine-tuning": of_method(GAP, None),
 }
 

@@ -44,7 +44,9 @@ def make_correction(
     if settings.logs:
         target = _logged(settings, env.robot, reader)
     else:
-        real = _in_place_of_the_robot(settings, env, rounds, seed)
+        together = max(1, min(_MOST_TARGETS, settings.target_steps // rounds))
+        real_seed = randomness.integer_seed(seed, "gap.target")
+        real = target_environment(settings, env.robot, together, real_seed)
         target = OnlineTarget(real, reader_of(real), settings.target_steps)
     judge_seed = randomness.integer_seed(seed, "gap.judge")
     if settings.method == "residual":
@@ -72,15 +74,20 @@ def target_robot(settings: GapSettings, robot: Robot) -> Robot:
         name: Range.parse({"set": {"categorical": [value]}}, name)
         for name, value in settings.changed.items()
     }
-    return dataclasses.replace(found, task=robot.task, correlate=()).with_ranges(fixed)
+    task = robot.task | settings.task
+    return dataclasses.replace(found, task=task, correlate=()).with_ranges(fixed)
 
 
-def _in_place_of_the_robot(
-    settings: GapSettings, env: RobotVectorEnv, rounds: int, seed: int
+def target_environment(
+    settings: GapSettings, robot: Robot, num_envs: int, seed: int
 ) -> RobotVectorEnv:
-    robot = target_robot(settings, env.robot)
-    together = max(1, min(_MOST_TARGETS, settings.target_steps // rounds))
-    return RobotVectorEnv(robot, together, seed=randomness.integer_seed(seed, "gap.target"))
+    """Return what is simulated in the place of the real robot."""
+    robot, simulator = target_robot(settings, robot), None
+    if settings.engine == "bullet":
+        from sim2real.sim.bullet.simulator import BulletSimulator
+
+        simulator = BulletSimulator(robot, num_envs)
+    return RobotVectorEnv(robot, num_envs, seed=seed, simulator=simulator)
 
 
 def _logged(settings: GapSettings, robot: Robot, reader: Reader) -> Target:

@@ -128,7 +128,9 @@ class GapCorrection(Correction):
         self._follow("value", float(np.std(clipped)))
         self._grown = min(1.0, progress / settings.warm_up) if settings.warm_up else 1.0
         full = settings.scale
-        if full is None:
+        if full is None and not self._spreads["reward"]:
+            full = 1.0  # there is nothing to weigh it against
+        elif full is None:
             full = settings.strength * self._spreads["reward"] / max(self._spreads["value"], _UNIT)
         self.scale = self._grown * full
         return {

@@ -15,6 +15,7 @@ from sim2real.signals import Measured
 from sim2real.trajectory import Trajectory
 
 Array = NDArray[np.float64]
+Ended = NDArray[np.bool_] | None
 
 
 class Reader(ABC):
@@ -25,8 +26,13 @@ class Reader(ABC):
     """Of a state, an action and a change."""
 
     @abstractmethod
-    def transitions(self, before: Measured, command: Array, after: Measured) -> Transitions:
-        """Return the transitions of `n` robots under commands (n, ncommand)."""
+    def transitions(
+        self, before: Measured, command: Array, after: Measured, ended: Ended = None
+    ) -> Transitions:
+        """Return the transitions of `n` robots under commands (n, ncommand).
+
+        `ended` tells for which of them the task was over then (n,); for none, if not given.
+        """
 
     def of_log(self, log: Trajectory) -> Transitions:
         """Return a recording's transitions from control step to control step.
@@ -54,7 +60,8 @@ class StateReader(Reader):
 
     A position that the policy does not see is left out: how far a runner has come tells the
     domains apart, and nothing of their dynamics. One that it sees as an angle is its sine and
-    cosine. Both follow from the task's own observation.
+    cosine. Both follow from the task's own observation. That the task is over is part of what a
+    state changes by: a fall that only one domain ends with is a gap.
     """
 
     def __init__(self, env: RobotVectorEnv):
@@ -68,7 +75,7 @@ class StateReader(Reader):
         self.sizes = (
             nseen + len(self._angles) + njoint + base,
             len(env.robot.driven),
-            nseen + njoint + base,
+            nseen + njoint + base + 1,
         )
 
     def state(self, measured: Measured) -> Array:
@@ -79,13 +86,14 @@ class StateReader(Reader):
         return np.concatenate([*parts, *self._base(measured)], axis=1)
 
     def transitions(  # noqa: D102
-        self, before: Measured, command: Array, after: Measured
+        self, before: Measured, command: Array, after: Measured, ended: Ended = None
     ) -> Transitions:
         turned = after.position - before.position
         wrapped = np.pi - np.mod(np.pi - turned[:, self._angles], 2.0 * np.pi)
         parts = [turned[:, self._plain], wrapped, after.velocity - before.velocity]
         pairs = zip(self._base(before), self._base(after), strict=True)
-        change = np.concatenate([*parts, *(b - a for a, b in pairs)], axis=1)
+        over = np.zeros(len(turned)) if ended is None else ended.astype(float)
+        change = np.concatenate([*parts, *(b - a for a, b in pairs), over[:, None]], axis=1)
         return Transitions(state=self.state(before), action=command, change=change)
 
     def _base(self, measured: Measured) -> list[Array]:
@@ -112,7 +120,7 @@ class MotionReader(Reader):
         self.sizes = (2 * njoint, len(robot.driven), 2 * njoint)
 
     def transitions(  # noqa: D102
-        self, before: Measured, command: Array, after: Measured
+        self, before: Measured, command: Array, after: Measured, ended: Ended = None
     ) -> Transitions:
         states = [np.concatenate([m.position, m.velocity], axis=1) for m in (before, after)]
         return Transitions.of(states[0], command, states[1])

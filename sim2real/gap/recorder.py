@@ -11,6 +11,9 @@ from sim2real.gap.observer import Reader
 from sim2real.gap.transitions import Transitions
 from sim2real.signals import Measured
 
+Step = tuple[Measured, NDArray[np.float64], Measured, NDArray[np.bool_]]
+"""Before it, what was told, after it, and which robots it ended for."""
+
 
 @final
 class Recorder:
@@ -18,7 +21,7 @@ class Recorder:
 
     def __init__(self, env: RobotVectorEnv, reader: Reader):
         self._env, self._reader = env, reader
-        self._steps: list[tuple[Measured, NDArray[np.float64], Measured]] = []
+        self._steps: list[Step] = []
         self._good: list[NDArray[np.bool_]] = []
         self.diverged = np.zeros(env.num_envs, bool)
         """Whose simulation blew up in the last step (n,)."""
@@ -29,20 +32,22 @@ class Recorder:
 
         What a simulation did that diverged is nothing to learn from; its numbers are zeros.
         """
-        (before, command, after), good = zip(*self._steps, strict=True), np.array(self._good)
+        good = np.array(self._good)
+        before, command, after, ended = zip(*self._steps, strict=True)
         self.restart()
-        ends = (_joined(before), _joined(after))
+        states = (_joined(before), _joined(after))
         if not good.all():
-            ends = tuple(_without(measured, ~good.ravel()) for measured in ends)
-        return self._reader.transitions(ends[0], np.concatenate(command), ends[1]), good
+            states = tuple(_without(measured, ~good.ravel()) for measured in states)
+        told, over = np.concatenate(command), np.concatenate(ended)
+        return self._reader.transitions(states[0], told, states[1], over), good
 
     def restart(self) -> None:
         """Forget what is not taken yet."""
         self._steps, self._good = [], []
 
-    def _note(self, before: Measured, after: Measured) -> None:
+    def _note(self, before: Measured, after: Measured, ended: NDArray[np.bool_]) -> None:
         self.diverged = self._env.sim.diverged.copy()
-        self._steps.append((before, self._env.command.copy(), after))
+        self._steps.append((before, self._env.command.copy(), after, ended))
         self._good.append(~self.diverged)
 
 

@@ -1,7 +1,7 @@
 """The `[gap]` table of a training job."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from sim2real.errors import ConfigError
 from sim2real.gap.estimator import EstimatorSettings
@@ -24,6 +24,11 @@ class GapSettings:
     job's robot, if not given."""
     changed: dict[str, float] = field(default_factory=dict)
     """Parameters of the target that differ from its model."""
+    engine: Literal["mujoco", "bullet"] = "mujoco"
+    """That simulates the target. Bullet's contacts are others than MuJoCo's: the nearest that two
+    simulations come to a simulation and reality."""
+    task: dict[str, Any] = field(default_factory=dict)
+    """Options of the task that differ on the target: where it is over, for one."""
     logs: tuple[str, ...] = ()
     """Recordings of the robot, instead of a target to act on."""
     recipe: str | None = None
@@ -61,12 +66,15 @@ class GapSettings:
             raise ConfigError("gap: keep must be in (0, 1], warm_up in [0, 1]")
         if self.method is None:
             return
-        if self.logs and (self.target is not None or self.changed):
+        to_act_on = (
+            self.target is not None or bool(self.changed or self.task) or self.engine != "mujoco"
+        )
+        if self.logs and to_act_on:
             raise ConfigError("gap: give logs, or a target to act on, not both")
         if self.method == "mix" and self.logs:
             raise ConfigError("gap: mix learns from rewards, which logs do not hold: give a target")
-        if not self.logs and self.target is None and not self.changed:
+        if not self.logs and not to_act_on:
             raise ConfigError(
-                "gap: a target is missing: give target = a robot, changed = its parameters, or"
-                " logs = recordings of the real one"
+                "gap: a target is missing: give target = a robot, changed = its parameters, task,"
+                ' engine = "bullet", or logs = recordings of the real one'
             )

@@ -150,15 +150,36 @@ def test_how_far_a_runner_has_come_is_not_its_state():
     env = RobotVectorEnv(find_robot("half_cheetah"), 1, randomized=False)
     env.reset()
     reader = StateReader(env)
-    # eight positions that the policy sees, nine velocities; six commands
-    assert reader.sizes == (17, 6, 17)
+    # eight positions that the policy sees, nine velocities; six commands; whether it is over
+    assert reader.sizes == (17, 6, 18)
+
+
+def test_a_fall_is_over_only_where_the_task_says_so():
+    hopper = find_robot("hopper")
+    nowhere = replace(hopper, task=hopper.task | {"healthy": {}})
+    ended = []
+    for robot in (hopper, nowhere):
+        env = RobotVectorEnv(robot, 4, randomized=False)
+        recorder = Recorder(env, StateReader(env))
+        env.reset()
+        for _ in range(60):
+            env.step(np.ones((4, 3)))
+        ended.append(recorder.take()[0].change[:, -1].sum())
+    assert ended[0] >= 4.0
+    assert ended[1] == 0.0
+
+
+def test_without_any_reward_the_gap_is_all_that_counts(make):
+    correction = make()
+    correction.learn(nothing, some(400), np.zeros(400), 1.0)
+    assert correction.scale == 1.0
 
 
 def test_an_angle_that_the_policy_sees_as_one_does_not_jump(pendulum):
     env = RobotVectorEnv(pendulum, 4, randomized=False)
     env.reset()
     reader = StateReader(env)
-    assert reader.sizes == (3, 1, 2)
+    assert reader.sizes == (3, 1, 3)
     recorder = Recorder(env, reader)
     position = np.array([3.1, -3.1, 9.4, 0.0])
     velocity = np.array([12.0, -12.0, 12.0, 0.0])
@@ -205,6 +226,7 @@ def test_a_representation_of_the_target_does_not_foresee_another():
     [
         ({"method": "reward"}, "a target is missing"),
         ({"method": "reward", "logs": ("a",), "changed": CHANGED}, "not both"),
+        ({"method": "reward", "logs": ("a",), "engine": "bullet"}, "not both"),
         ({"method": "mix", "logs": ("a",)}, "which logs do not hold"),
         ({"keep": 0.0}, "keep must be in"),
         ({"steps": 0}, "at least 1"),

@@ -108,3 +108,12 @@ def test_a_floating_base_is_refused():
     settings = GapSettings(method="residual", changed={"opt.gravity[2]": -4.9})
     with pytest.raises(ConfigError, match="floats"):
         make_correction(settings, RobotVectorEnv(robot, 1), rounds=1, seed=0)
+
+
+def test_another_engine_can_be_the_target(pendulum):
+    settings = GapSettings(method="residual", engine="bullet", target_steps=200)
+    env = RobotVectorEnv(pendulum.with_ranges({}), 4)
+    correction, _ = make_correction(settings, env, rounds=1, seed=0)
+    logged = correction.learn(lambda rows: np.ones((len(rows), 1)), None, np.zeros(1), 0.5)
+    assert logged["target_steps"] == 200
+    assert np.abs(correction._kept.transitions.change).max() < 0.05  # the engines agree [Nm]
