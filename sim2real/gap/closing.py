@@ -60,7 +60,7 @@ def close_gap(  # noqa: PLR0913 - what is compared, with what, and how long
     """Return calibrations of ever more parameters, until the classifiers can't tell.
 
     First the recipe's own parameters are fitted. Where the simulation can still be told from the
-    logs that were held out, the parameter that explains most of what is left is fitted with them.
+    logs that were held out, the parameter that explains most of the gap is fitted with them.
 
     Args:
         robot: the robot that was recorded.
@@ -90,7 +90,7 @@ def close_gap(  # noqa: PLR0913 - what is compared, with what, and how long
         if done[-1].calibration is not None:
             if done[-1].gap.auc > done[-2].gap.interval[1]:
                 return Closing(rounds=tuple(done), reason="no progress")
-            suspect = _next(done[-1].gap, recipe)
+            suspect = _next([one.gap for one in done], recipe)
             if suspect is None:
                 return Closing(rounds=tuple(done), reason="no suspect")
             recipe = _with(recipe, suspect)
@@ -101,11 +101,15 @@ def close_gap(  # noqa: PLR0913 - what is compared, with what, and how long
     return Closing(rounds=tuple(done), reason="rounds" if told else "indistinguishable")
 
 
-def _next(gap: GapMap, recipe: Recipe) -> Suspect | None:
-    """Return what explains most of what is left and is not fitted yet."""
-    for suspect in gap.suspects:
-        if suspect.name not in recipe.parameters:
-            return suspect if suspect.closed >= _WORTH else None
+def _next(maps: Sequence[GapMap], recipe: Recipe) -> Suspect | None:
+    """Return what is not fitted yet and explains most of what is left, or of what was missing.
+
+    A parameter that was fitted can stand in for another, which then explains little beside it.
+    """
+    for gap in (maps[-1], *maps):
+        for suspect in gap.suspects:
+            if suspect.name not in recipe.parameters and suspect.closed >= _WORTH:
+                return suspect
     return None
 
 
