@@ -39,8 +39,11 @@ class EstimatorSettings:
     members: int = 1
     """Of the ensemble."""
     noise: float = 1.0
-    """Added to the inputs while fitting, in their standard deviations: the more, the smoother Δr,
+    """Added to the change while fitting, in its standard deviations: the more, the smoother Δr,
     and the smaller the gap that is lost in it. About 1 while a policy learns, 0.2 for logs."""
+    blur: float = 0.0
+    """Added to state and command. Only for domains that were in the same states: a classifier that
+    sees a blurred state takes the rest of it from the change, and calls gap what is none."""
     learning_rate: float = 2e-3
     batch: int = 128
     """Transitions of each domain in a step."""
@@ -50,8 +53,10 @@ class EstimatorSettings:
     def __post_init__(self) -> None:
         if not self.hidden or min(self.hidden) < 1 or self.members < 1 or self.batch < 1:
             raise ConfigError("gap: hidden, members and batch must be at least 1")
-        if not self.noise >= 0.0 or not self.learning_rate > 0.0:
-            raise ConfigError("gap: noise must not be negative, learning_rate must be above 0")
+        if not min(self.noise, self.blur) >= 0.0 or not self.learning_rate > 0.0:
+            raise ConfigError(
+                "gap: noise, blur must not be negative, learning_rate must be above 0"
+            )
         if not 0.05 <= self.held_out <= 0.5:
             raise ConfigError(f"gap: held_out = {self.held_out} must be in [0.05, 0.5]")
 
@@ -97,6 +102,8 @@ class GapEstimator:
             self._networks.parameters(), settings.learning_rate, fused=True
         )
         size = self._nsa + nchange
+        self._noise = torch.full((size,), settings.noise)
+        self._noise[: self._nsa] = settings.blur
         self._expected = torch.zeros(self._nsa + 1, nchange)
         self._mean, self._scale = torch.zeros(size), torch.ones(size)
         self._factors = (1.0, 1.0)
@@ -252,14 +259,13 @@ class GapEstimator:
         return float(torch.nn.functional.cross_entropy((residual + sa).mean(dim=0), labels))
 
     def _step(self, domains: Sequence[torch.Tensor]) -> None:
-        batch, members, noise = self.settings.batch, self._networks.members, self.settings.noise
+        batch, members = self.settings.batch, self._networks.members
         parts = []
         for rows in domains:
             chosen = torch.randint(len(rows), (members, batch), generator=self._generator)
             parts.append(rows[chosen])
         sas = torch.cat(parts, dim=1)
-        if noise:  # the same of (s, a) for both: what both see cancels
-            sas = sas + noise * torch.randn(sas.shape, generator=self._generator)
+        sas += self._noise * torch.randn(sas.shape, generator=self._generator)
         residual, sa_logits = self._networks(sas[..., : self._nsa], sas)
         labels = torch.tensor([SOURCE, TARGET]).repeat_interleave(batch).expand(members, -1)
         loss = _cross_entropy(sa_logits, labels) + _cross_entropy(residual + sa_logits, labels)
