@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -20,6 +20,9 @@ from sim2real.commands.console import (
 )
 from sim2real.errors import ConfigError
 from sim2real.meta.job import DynamicsJob, find_dynamics_job
+
+if TYPE_CHECKING:
+    from sim2real.meta.train import Drive
 
 _HELP = {"-h", "--help"}
 _PICTURE = "horizon.png"
@@ -65,7 +68,7 @@ def main(arguments: Sequence[str]) -> None:
                 drawn.enter_context(bar)
             bar.update(task, completed=steps, note=note, refresh=True)
 
-        trained = train_dynamics(job, folder, on_progress=show)
+        trained = train_dynamics(job, folder, drive=_drive(job), on_progress=show)
     if trained.diverged:
         notes.print(f"{trained.diverged} simulations diverged: their steps were left out")
     write_horizon(trained.horizon, folder / _PICTURE, title=Path(job.robot).name)
@@ -76,6 +79,16 @@ def main(arguments: Sequence[str]) -> None:
         f"one-step error in new worlds: {adapted:.4f} adapted, {unadapted:.4f} not;"
         f" model in {folder}"
     )
+
+
+def _drive(job: DynamicsJob) -> "Drive | None":
+    """Return what acts in the rounds after the first: plans on the model so far, if it can."""
+    if job.dynamics.rounds == 1 or job.dynamics.members > 1 or job.find_robot().base is not None:
+        return None
+    from sim2real.mpc.drive import planning
+    from sim2real.mpc.icem import ICEM
+
+    return planning(ICEM(horizon=10, candidates=60, iterations=2), seed=job.seed)
 
 
 def _options(arguments: Sequence[str]) -> Adapt:

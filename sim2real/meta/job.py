@@ -26,7 +26,8 @@ class DynamicsSettings:
     seconds: float = 5.0
     """... for so long."""
     rounds: int = 1
-    """Of collecting; the data of all rounds are kept, and the model learns from them again."""
+    """Of collecting; the data of all rounds are kept, and the model learns from them again. Those
+    after the first are driven by plans on the model so far, where it can be planned on."""
 
     def __post_init__(self) -> None:
         for name in ("members", "robots", "seconds", "rounds"):
