@@ -137,10 +137,10 @@ class Dynamics(nn.Module, ABC):
     def observe(self, memory: Memory, state: Tensor, command: Tensor, next_state: Tensor) -> Memory:
         """Return the memory after a transition (n, nstate), (n, ncommand), (n, nstate).
 
-        One that is not finite is remembered as unknown.
+        One that is not finite, or far larger than any in training, is remembered as unknown.
         """
         rows = {"states": state, "commands": command, "next_states": next_state}
-        good = _finite(*rows.values())
+        good = _finite(*rows.values()) & self.scaling.within(state, next_state)[:, None]
         rows = {name: torch.where(good, row, torch.zeros_like(row)) for name, row in rows.items()}
         rows["known"] = good.to(state.dtype)
         return {

@@ -156,6 +156,15 @@ def test_what_is_not_finite_is_as_if_it_had_not_been_seen(trained, name: str) ->
     torch.testing.assert_close(found, model.unadapted(4)(query.states, query.commands))
 
 
+def test_a_change_larger_than_any_in_training_is_a_glitch(trained) -> None:
+    model, (window, _) = trained["last_layer"], windows()
+    state, command, after = step(window, 0)
+    memory = model.observe(model.start(1), state, command, after)
+    assert memory["known"][0, -1] == 1.0
+    memory = model.observe(model.start(1), state, command, after + torch.tensor([0.0, 50.0]))
+    assert memory["known"][0, -1] == 0.0
+
+
 @pytest.mark.parametrize("name", ADAPTIVE)
 def test_adapting_to_noise_does_not_raise_the_error_on_what_follows(trained, name: str) -> None:
     """Next states that belong to other transitions tell nothing."""
