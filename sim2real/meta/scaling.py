@@ -54,6 +54,14 @@ class Scaling(nn.Module):
         change = self.space.change(states, next_states)
         return (change - self.change_mean) / self.change_scale
 
+    def within(self, states: Tensor, next_states: Tensor) -> Tensor:
+        """Return whether transitions (..., nstate) are within 1.5 times the training data's.
+
+        What is not is a sensor's glitch rather than a robot's doing.
+        """
+        changes = self.changes(states, next_states)
+        return ((changes >= self.change_low) & (changes <= self.change_high)).all(dim=-1)
+
     def next_states(self, states: Tensor, changes: Tensor) -> Tensor:
         """Return states after changes that the network said.
 
