@@ -29,7 +29,7 @@ def main() -> None:
     published = np.array([PUBLISHED[name.rsplit(".", 1)[-1]] for name in problem.names])
     sets = {"calibrated": best, "published": published}
     results = {
-        "fit": seconds | {"windows": len(residual.windows), "rounds": found.rounds},
+        "fit": seconds | {"windows": len(residual.windows), "steps": found.steps},
         "rollouts for a Jacobian": len(colours(residual.moved)),
         "values": dict(zip(problem.names, np.round(best, 4).tolist(), strict=True)),
     }

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sim2real.calibration.fit import fit
 from sim2real.calibration.problem import Problem
 from sim2real.errors import CalibrationError
 from sim2real.trajectory import Trajectory
@@ -95,7 +94,7 @@ def _left_out_error(
     problem: Problem, logs: Sequence[Trajectory], fold: list[int], seed: int
 ) -> float:
     """Return the mean square error in the logs of a fold of a fit to the others [rad²]."""
-    found = fit(problem.residual([log for i, log in enumerate(logs) if i not in fold]), seed=seed)
+    found, _ = problem.solve([log for i, log in enumerate(logs) if i not in fold], seed=seed)
     values = problem.coordinates.values(found.z)[None]
     held_out = [logs[i] for i in fold]
     windows = problem.windows(held_out, problem.recipe.windows.horizons[-1])

@@ -15,6 +15,7 @@ from sim2real.calibration.fittable import refuse_unfittable
 from sim2real.calibration.recipe import Recipe
 from sim2real.calibration.residual import Residual
 from sim2real.calibration.rollouts import Rollouts, calibration_model, grid_of
+from sim2real.calibration.search import starting_points
 from sim2real.calibration.windows import Windows, cut
 from sim2real.errors import CalibrationError, known
 from sim2real.randomization.parameters import ParameterSet
@@ -82,16 +83,27 @@ class Problem:
         start: Array | None = None,
         hint: Array | None = None,
     ) -> tuple[Fit, Residual]:
-        """Return the fit to logs, and the residual that it minimizes; raises CalibrationError.
+        """Return the best fit to logs, and the residual that it minimizes; raises CalibrationError.
 
-        It begins at `start`, z (p,), or at the best of `hint` and several points of the prior.
+        Args:
+            logs: what was recorded.
+            seed: of the starting points.
+            start: the one place to begin at, z (p,), instead of those of the recipe's search.
+            hint: one more place to look at, z (p,).
         """
-        residual = self.residual(logs)
-        found = fit(residual, seed=seed, start=start, hint=hint)
+        stages = [self.residual(logs)]
         if self.recipe.windows.refine is not None:
-            residual = self.residual(logs, self.recipe.windows.refine)
-            found = fit(residual, seed=seed, start=found.z)
-        return found, residual
+            stages.append(self.residual(logs, self.recipe.windows.refine))
+        starts = self._starts(stages[0], seed, hint) if start is None else start[None]
+        fits = [_through(stages, each) for each in starts]
+        # the smallest robust scale of the residuals: an S-estimate (Rousseeuw & Yohai 1984)
+        return min(fits, key=lambda found: found.weighting.noise), stages[-1]
+
+    def _starts(self, residual: Residual, seed: int, hint: Array | None) -> Array:
+        at = self.coordinates
+        nominal = at.z(np.clip(at.nominal, at.lower, at.upper))
+        hints = np.vstack([nominal, np.zeros_like(nominal), *([] if hint is None else [hint])])
+        return starting_points(residual.screened, hints, at.z_bounds, self.recipe.search, seed)
 
     def predict(
         self,
@@ -109,6 +121,14 @@ class Problem:
         kept = {n: b for n, b in self.recipe.parameters.items() if n not in parameters}
         recipe = replace(self.recipe, parameters=kept, choose=None)
         return Problem(self.robot, recipe, nthread=self.rollouts.nthread)
+
+
+def _through(stages: Sequence[Residual], start: Array) -> Fit:
+    """Return the fit to the last of the residuals, each fitted from where the one before ended."""
+    found = fit(stages[0], start)
+    for residual in stages[1:]:
+        found = fit(residual, found.z)
+    return found
 
 
 def _check(robot: Robot, recipe: Recipe) -> None:

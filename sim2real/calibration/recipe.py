@@ -8,6 +8,7 @@ from typing import Any, Literal
 from sim2real import config, shipped
 from sim2real.calibration.columns import Columns, Topics
 from sim2real.calibration.plausibility.finding import Kind
+from sim2real.calibration.search import Search
 from sim2real.errors import ConfigError, ParameterError
 from sim2real.errors import known as near
 from sim2real.parameters.names import ParameterName
@@ -189,6 +190,8 @@ class Recipe:
     """Parameter → what the logs say of it, each for itself."""
     choose: Choice | None = None
     """By default there is one model: that with all parameters."""
+    search: Search = field(default_factory=Search)
+    """How widely to look for the best fit."""
     excitation: Excitation = field(default_factory=Excitation)
     description: str = ""
 

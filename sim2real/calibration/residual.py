@@ -60,6 +60,17 @@ class Residual:
             z, np.repeat(np.arange(len(z)), n), np.tile(np.arange(n), len(z)), offset
         ).reshape(len(z), n, -1)
 
+    def screened(self, z: Array, most: int = 12) -> Array:
+        """Return the median over some of the windows of variants' mean square errors (m,).
+
+        It is robust, and enough to tell a good start from a bad one: `most` windows, evenly spread.
+        """
+        n, size = self.windows.covariance.shape[:2]
+        some = np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.intp))
+        variant, window = np.repeat(np.arange(len(z)), len(some)), np.tile(some, len(z))
+        e = self._pairs(z, variant, window, np.zeros((len(z), n, size)))
+        return np.median((e**2).mean(axis=1).reshape(len(z), -1), axis=1)
+
     def _pairs(
         self, z: Array, variant: NDArray[np.intp], window: NDArray[np.intp], offset: Array
     ) -> Array:

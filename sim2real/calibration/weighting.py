@@ -6,8 +6,8 @@ the log at x₀ - δ, with covariance S₀, and J₀ the residual's sensitivity 
     e - J₀ δ ~ N(0, σ² I + J₀ S₀ J₀ᵀ),
 
 the marginal likelihood of a linear Gaussian model: the start states are estimated together with
-the parameters, and eliminated (variable projection, Golub & Pereyra 1973). δ follows from round
-to round as the conditional mean, which is an iterated Kalman update (Bell & Cathey 1993).
+the parameters, and eliminated (variable projection, Golub & Pereyra 1973). δ = S₀^½ u follows from
+step to step as the conditional mean, which is an iterated Kalman update (Bell & Cathey 1993).
 """
 
 from dataclasses import dataclass, replace
@@ -27,14 +27,16 @@ _OUTLIER = 3.0
 class Weighting:
     """Weights of `n` windows' residuals, linearized at a start state."""
 
-    offset: Array
-    """δ, added to the start states estimated from the log (n, 2 njoint)."""
-    shift: Array
-    """J₀ δ (n, d)."""
+    start: Array
+    """u (n, 2 njoint): start states' distance from what the log says, in standard deviations."""
+    root: Array
+    """S₀^½ (n, 2 njoint, 2 njoint)."""
     basis: Array
-    """Directions in which the start state moves the residual (n, d, 2 njoint)."""
-    shrink: Array
-    """What is taken away along each of them (n, 2 njoint), in [0, 1)."""
+    """Directions in which the start state moves the residual (n, d, k)."""
+    reach: Array
+    """How far a standard deviation of it moves the residual along each of them (n, k) [rad]."""
+    turn: Array
+    """The start states that do so, in standard deviations (n, 2 njoint, k)."""
     window: Array
     """Robust weights (n,) in (0, 1]."""
     noise: float
@@ -47,42 +49,47 @@ class Weighting:
         """Return the weighting to start with, from the residual at z (p,)."""
         n, size = residual.windows.covariance.shape[:2]
         e = residual(z, np.zeros((n, size)))
+        tiny = 1e-18 * np.eye(size)
         return cls(
-            offset=np.zeros((n, size)),
-            shift=np.zeros_like(e),
+            start=np.zeros((n, size)),
+            root=np.linalg.cholesky(residual.windows.covariance + tiny).astype(np.float64),
             basis=np.zeros((*e.shape, size)),
-            shrink=np.zeros((n, size)),
+            reach=np.zeros((n, size)),
+            turn=np.zeros((n, size, size)),
             window=np.ones(n),
             noise=max(_floor(residual), float(np.sqrt(np.median(e**2)))),
             redundancy=1.0,
         ).relinearized(residual, z)
 
+    @property
+    def offset(self) -> Array:
+        """δ, added to the start states estimated from the log (n, 2 njoint)."""
+        return _times(self.root, self.start)
+
+    @property
+    def shift(self) -> Array:
+        """J₀ δ (n, d)."""
+        return _times(self.basis, self.reach * _times(self.turn.transpose(0, 2, 1), self.start))
+
+    @property
+    def scale(self) -> Array:
+        """What residuals are multiplied with beside the whitening (n,) [1/rad]."""
+        return np.sqrt(self.window / self.redundancy) / self.noise
+
     def relinearized(self, residual: Residual, z: Array) -> "Weighting":
-        """Return the weighting at z (p,) with new start states."""
-        J, basis, s, step = self._sensitivity(residual, z)
-        e = residual(z, self.offset) - _times(J, self.offset)
-        along = _times(basis.transpose(0, 2, 1), e / self.noise)
-        moved = replace(self, offset=-_times(step, s / (1 + s**2) * along))
-        J, basis, s, _ = moved._sensitivity(residual, z)
-        shrink = 1.0 - 1.0 / np.sqrt(1.0 + s**2)
-        return replace(moved, shift=_times(J, moved.offset), basis=basis, shrink=shrink)
-
-    def _sensitivity(self, residual: Residual, z: Array) -> tuple[Array, Array, Array, Array]:
-        """Return J₀, the singular vectors and values of J₀ S₀^½ / σ, and S₀^½ times its V."""
-        covariance = residual.windows.covariance
-        root = np.linalg.cholesky(covariance + 1e-18 * np.eye(covariance.shape[-1]))
+        """Return the weighting with J₀ as it is at z (p,)."""
         J = residual.start_jacobian(z, self.offset)
-        basis, s, Vt = np.linalg.svd(J @ root / self.noise, full_matrices=False)
-        return J, basis, s, (root @ Vt.transpose(0, 2, 1)).astype(np.float64)
+        basis, reach, Vt = np.linalg.svd(J @ self.root, full_matrices=False)
+        return replace(self, basis=basis, reach=reach, turn=Vt.transpose(0, 2, 1))
 
-    def rescaled(self, residual: Residual, z: Array) -> "Weighting":
-        """Return the weighting with noise, outliers and redundancy as seen at z (p,).
+    def rescaled(self, residual: Residual, e: Array) -> "Weighting":
+        """Return the weighting with noise, outliers and redundancy as seen in residuals e (n, d).
 
         A model that is wrong by a share ε of the motion m, in the same way in every window, can
         look like a change of parameters that no number of windows averages out. Its weight in
         units of the noise, ε² Σ |W m|² / σ², adds to the autocorrelation's.
         """
-        r = self._whitened(residual(z, self.offset) - self.shift)
+        r = self._whitened(e - self.shift)
         floor = _floor(residual)
         per_window = np.sqrt((r**2).mean(axis=1))
         limit = _OUTLIER * max(float(np.median(per_window)), floor)
@@ -93,23 +100,27 @@ class Weighting:
         redundancy = correlation + float(window @ (motion**2).sum(axis=1))
         return replace(self, window=window, noise=noise, redundancy=redundancy)
 
-    def residual(self, residual: Residual, z: Array) -> Array:
-        """Return weighted residuals (n, d) at z (p,), in units of the prior's."""
-        return self._scaled(residual(z, self.offset) - self.shift)
+    def started(self, r: Array) -> Array:
+        """Return u (n, 2 njoint) as its conditional mean for residuals e - J₀ δ (n, d)."""
+        s = self.reach / self.noise
+        along = _times(self.basis.transpose(0, 2, 1), r / self.noise)
+        return -_times(self.turn, s / (1 + s**2) * along)
 
-    def jacobian(self, residual: Residual, z: Array) -> Array:
-        """Return the derivative (n, d, p) of `residual`."""
-        return self._scaled(residual.jacobian(z, self.offset))
+    def misfit(self, e: Array) -> float:
+        """Return what residuals e (n, d) and the start states they are of cost together."""
+        own = ((e / self.noise) ** 2).sum(axis=1) + (self.start**2).sum(axis=1)
+        return float(self.window @ own) / self.redundancy
 
-    def _scaled(self, values: Array) -> Array:
-        scale = np.sqrt(self.window / self.redundancy) / self.noise
-        return self._whitened(values) * scale.reshape(-1, *(1,) * (values.ndim - 1))
+    def weighed(self, values: Array) -> Array:
+        """Return values (n, d, ...) whitened and scaled to the units of the prior's."""
+        return self._whitened(values) * self.scale.reshape(-1, *(1,) * (values.ndim - 1))
 
     def _whitened(self, values: Array) -> Array:
         """Return (I + J₀ S₀ J₀ᵀ / σ²)^(-1/2) times values (n, d, ...)."""
         flat = values.reshape(*values.shape[:2], -1)
+        shrink = 1.0 - 1.0 / np.sqrt(1.0 + (self.reach / self.noise) ** 2)
         along = self.basis.transpose(0, 2, 1) @ flat
-        return (flat - self.basis @ (self.shrink[..., None] * along)).reshape(values.shape)
+        return (flat - self.basis @ (shrink[..., None] * along)).reshape(values.shape)
 
 
 def _times(matrices: Array, vectors: Array) -> Array:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -42,6 +42,11 @@ class Calibrate:
     """The robot's unit: write to calibration/<robot>/<unit>/ as well, if it passes the gate."""
     report: bool = True
     """Write calibration.html, too; it needs matplotlib."""
+    starts: Maybe[int] = None
+    """Fits from as many starting points, of which the best is taken; as the recipe says if not
+    given. Friction and gears make several optima."""
+    generations: Maybe[int] = None
+    """Of a global search by CMA-ES before them; as the recipe says if not given."""
     seed: int = 0
     """Of the fit's starting points."""
     nthread: int = 2
@@ -53,7 +58,7 @@ class Calibrate:
 def main(arguments: Sequence[str]) -> None:
     """Run the verb."""
     chosen = options(Calibrate, arguments)
-    recipe = find_recipe(chosen.recipe)
+    recipe = _recipe(chosen)
     robot = shipped.find_robot(chosen.robot or recipe.robot)
     fit_logs, held_out = _logs(chosen, recipe)
     output = chosen.output or Path("runs") / f"{robot.name}-calibration"
@@ -75,6 +80,13 @@ def main(arguments: Sequence[str]) -> None:
         console.print(f"report: {output / 'calibration.html'}")
     if published is not None:
         console.print(f"published: {published}")
+
+
+def _recipe(chosen: Calibrate) -> Recipe:
+    recipe = find_recipe(chosen.recipe)
+    told = {"starts": chosen.starts, "generations": chosen.generations}
+    asked = {name: number for name, number in told.items() if number is not None}
+    return replace(recipe, search=replace(recipe.search, **asked))
 
 
 def _write_report(path: Path, result: Calibration) -> None:

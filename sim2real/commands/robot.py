@@ -19,7 +19,7 @@ from sim2real.parameters.posterior import Posterior
 from sim2real.parameters.randomness import integer_seed
 from sim2real.randomization.engine import Randomizer
 from sim2real.robot import Robot as RobotDescription
-from sim2real.sim.model import compile_model
+from sim2real.sim.model import compile_model, longest_delay
 from sim2real.sim.simulator import Simulator
 from sim2real.sim.virtual_robot import serve
 
@@ -60,8 +60,10 @@ def main(arguments: Sequence[str]) -> None:
     chosen = options(Robot, arguments)
     robot = shipped.find_robot(chosen.name)
     rate = chosen.rate or _own_rate(robot)
-    simulator = _simulator(dataclasses.replace(robot, control_hz=rate), chosen.engine)
-    planted = _plant(simulator, chosen)
+    posterior = None if chosen.posterior is None else Posterior.load(chosen.posterior)
+    faster = dataclasses.replace(robot, control_hz=rate)
+    simulator = _simulator(faster, chosen.engine, posterior)
+    planted = _plant(simulator, chosen, posterior)
     with UdpRobot(robot, chosen.address) as side:
         _write_truth(chosen, planted, side.latency)
         notes.print(f"{robot.name} listens at {side.address} (stop with Ctrl-C)")
@@ -91,8 +93,8 @@ def _own_rate(robot: RobotDescription) -> float:
     return physics / math.ceil(physics / _FASTEST - 1e-9)
 
 
-def _simulator(robot: RobotDescription, engine: str) -> Simulator:
-    model = compile_model(robot)
+def _simulator(robot: RobotDescription, engine: str, posterior: Posterior | None) -> Simulator:
+    model = compile_model(robot, longest_delay(robot, posterior))
     if engine == "bullet":
         from sim2real.sim.bullet.simulator import BulletSimulator
 
@@ -102,10 +104,9 @@ def _simulator(robot: RobotDescription, engine: str) -> Simulator:
     return MujocoSimulator(robot, 1, model=model)
 
 
-def _plant(simulator: Simulator, chosen: Robot) -> dict[str, float]:
+def _plant(simulator: Simulator, chosen: Robot, posterior: Posterior | None) -> dict[str, float]:
     """Write the true parameters to the simulator; return them."""
     robot = simulator.robot
-    posterior = None if chosen.posterior is None else Posterior.load(chosen.posterior)
     randomizer = Randomizer(
         simulator,
         {} if chosen.nominal else robot.ranges,

@@ -69,6 +69,7 @@ class Randomizer:
         self._draws = draws_of(drawn, nominal, correlations, sim.robot.control_hz)
         self._moved: Moved | None = None
         self._within = [draws for draws in self._draws if draws.within_episode]
+        self._make_room(nominal)
         self._refuse_times_of(known)
         self._known = slice(len(independent), None)
         self._mean, self._std = self._moments_of_known()
@@ -241,6 +242,12 @@ class Randomizer:
             [draws.columns[i] for i in group] for draws in self._draws for group in draws.groups
         ]
         return [*blocks, list(range(len(self.names)))[self._known]]
+
+    def _make_room(self, nominal: Mapping[str, float]) -> None:
+        for draws in self._within:
+            for column in draws.columns:
+                name, term = self.names[column], self.parameters.terms[column]
+                term.make_room(self._sim, self._drawn[name].bounds(nominal[name])[1])
 
     def _refuse_times_of(self, known: Sequence[str]) -> None:
         for draws in self._within:

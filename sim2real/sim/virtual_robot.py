@@ -42,7 +42,8 @@ def serve(
         raise RobotError(f"a virtual robot is one simulation, {simulator.nsim} are given")
     hz, start, step = simulator.robot.control_hz, time.monotonic_ns(), 0
     clock = simulator.effects.clock
-    clock.seed, clock.episode[:] = seed, -1
+    clock.identify(seed)
+    clock.begin(-1)
     clock.steps_per_sample = max(1, round(hz / udp_robot.robot.control_hz))
     _reset(simulator)
     with stop_on_signals() as stop:
@@ -71,7 +72,8 @@ def _advance(simulator: Simulator, udp_robot: UdpRobot, now: int) -> None:
 
 def _reset(simulator: Simulator) -> None:
     """Put the robot at its home, at rest: its next episode."""
-    simulator.effects.clock.episode += 1
+    clock = simulator.effects.clock
+    clock.begin(clock.episode + 1)
     home = np.array([[joint.home for joint in simulator.robot.joints.values()]])
     command = resting_command(simulator.robot)[None]
     simulator.reset(_ALONE, home, np.zeros_like(home), command)

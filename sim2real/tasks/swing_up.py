@@ -63,12 +63,13 @@ class SwingUp(Task):
         return xp.concat(parts, axis=-1)
 
     def reward(self, state: State) -> Array:  # noqa: D102
-        cosine = _cosines(state.position)
-        height = 0.5 * (1.0 - cosine).mean(axis=1)  # 1 upright, 0 hanging
-        speed = np.square(state.velocity).sum(axis=1)
-        effort = np.square(state.command / self._torque).mean(axis=1)
-        change = np.square((state.command - state.last_command) / self._torque).mean(axis=1)
-        near = np.exp(-np.square(1.0 + cosine).sum(axis=1) / 0.02)
+        below = 1.0 + _cosines(state.position)
+        torque, last = state.command / self._torque, state.last_command / self._torque
+        height = 1.0 - below.sum(axis=1) / (2 * self._njoint)  # 1 upright, 0 hanging
+        speed = _squares(state.velocity)
+        effort = _squares(torque) / torque.shape[1]
+        change = _squares(torque - last) / torque.shape[1]
+        near = np.exp(_squares(below) / -0.02)
         # height counts little at speed: else going round and round is a way of being high, too
         high = 0.2 * height + 0.3 * height**2 * np.exp(-speed / 8.0)
         held = 0.5 * near * np.exp(-0.5 * speed)
@@ -89,6 +90,11 @@ class SwingUp(Task):
         top = np.pi * (np.arange(self._njoint) == 0)
         angle = np.where(upright, top + off, 0.2 * off)
         return angle, np.zeros_like(angle), None
+
+
+def _squares(x: Array) -> Array:
+    """Return the sum of the squares of each row of `x` (n, size)."""
+    return np.vecdot(x, x)
 
 
 def _cosines(position: Array) -> Array:

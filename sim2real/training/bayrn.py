@@ -17,8 +17,10 @@ from sim2real.parameters import randomness
 from sim2real.randomization.adaptive.bayrn import BayRn
 from sim2real.randomization.adaptive.settings import AdaptiveSettings
 from sim2real.training.adaptation import ADAPTED, box_of, save_ranges
+from sim2real.training.build import robot_of
 from sim2real.training.job import Job
-from sim2real.training.run import load_policy, robot_of, train
+from sim2real.training.run import train
+from sim2real.training.saved import load_policy
 
 Array = NDArray[np.float64]
 OnTarget = Callable[[Path], Array]

@@ -19,7 +19,9 @@ def linear_fit(noise: np.ndarray, log: np.ndarray | None = None) -> tuple[Fit, W
     z = -np.linalg.solve(flat.T @ flat + np.eye(2), flat.T @ noise.ravel())
     r = noise + X @ z
     n = np.zeros(BLOCKS)
-    weighting = Weighting(offset=n, shift=n, basis=n, shrink=n, window=n, noise=1.0, redundancy=1.0)
+    weighting = Weighting(
+        start=n, root=n, basis=n, reach=n, turn=n, window=n, noise=1.0, redundancy=1.0
+    )
     windows = Windows(
         position=n, velocity=n, covariance=n, command=n, before=n, measured=n, noise=n,
         log=np.zeros(BLOCKS, np.int64) if log is None else log,
@@ -27,7 +29,7 @@ def linear_fit(noise: np.ndarray, log: np.ndarray | None = None) -> tuple[Fit, W
     )  # fmt: skip
     information = np.einsum("ndp,ndq->npq", X, X)
     score = np.einsum("ndp,nd->np", X, r)
-    fit = Fit(z=z, information=information, score=score, weighting=weighting, rounds=1)
+    fit = Fit(z=z, information=information, score=score, weighting=weighting, steps=1)
     return fit, windows
 
 

@@ -9,9 +9,8 @@ import pytest
 from sim2real.cli import VERBS
 from sim2real.commands.console import console
 from sim2real.errors import ConfigError
-from sim2real.training import run
 from sim2real.training.job import find_job
-from sim2real.training.run import load_policy
+from sim2real.training.saved import load_checkpoint, load_policy
 
 ROBOT = """
 model = "arm.xml"
@@ -314,7 +313,7 @@ def test_a_run_is_not_overwritten(refuses, tiny_run):
 @pytest.mark.parametrize("name", ["policy.pt", "checkpoint.pt"])
 def test_a_damaged_file_of_a_run_is_refused(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    read = load_policy if name == "policy.pt" else run._checkpoint
+    read = load_policy if name == "policy.pt" else load_checkpoint
     with pytest.raises(ConfigError, match=f"{name}: damaged"):
         read(tmp_path)
 

@@ -77,6 +77,17 @@ def test_other_numbers_of_environments_and_threads_change_nothing(name):
     assert_same(course(few, K, episode=0, nsteps=40), course(many, K, episode=0, nsteps=40))
 
 
+@pytest.mark.parametrize("key", ["position_delay", "velocity_delay_jitter"])
+@pytest.mark.parametrize("when", [{"every": 0.1}, {"when": "step"}], ids=["interval", "step"])
+def test_a_sensors_delay_that_grows_within_an_episode_finds_its_past(key, when):
+    """However short the delays were when the episode began, in whichever environments."""
+    ranges = {f"joint.pivot.{key}": {"set": [0.0, 0.2], **when}}
+    robot = dataclasses.replace(shipped.find_robot("pendulum"), randomize=ranges)
+    large = course(RobotVectorEnv(robot, 24), K, episode=0, nsteps=60)
+    alone = replay(robot, seed=SEED, environment=K, episode=0)
+    assert_same(large, course(alone, 0, episode=0, nsteps=60))
+
+
 @pytest.mark.parametrize("name", shipped.robot_names())
 def test_other_orders_of_the_parameters_change_nothing(name):
     robot = restless(name)
@@ -128,6 +139,23 @@ def test_a_world_of_a_share_of_a_posteriors_samples_is_replayed_too():
         truth = course(large, k, episode=0, nsteps=30)
         alone = replay(robot, seed=SEED, environment=k, episode=0, **options)
         assert_same(truth, course(alone, 0, episode=0, nsteps=30))
+
+
+def test_a_posterior_may_know_longer_delays_than_the_ranges():
+    robot = shipped.find_robot("pendulum")
+    known = Posterior(
+        names=("actuator.pivot.delay",), mean=(0.2,), covariance=((1e-4,),), lower=(0.1,),
+        upper=(0.3,), origin={})  # fmt: skip
+    assert robot.ranges["actuator.pivot.delay"].bounds(0.0)[1] == 0.06
+    env = RobotVectorEnv(robot, 3, posterior=known)
+    env.reset()
+    delay = env.values[:, env.randomizer.names.index("actuator.pivot.delay")]
+    assert (delay > 0.1).all()
+    force = env.sim.fields.bind("actuator_force")
+    for step in range(1, 30):  # 10 ms each
+        env.step(np.full((3, 1), 0.5, np.float32))
+        acts = (np.abs(force[:, 0]) > 0.1).tolist()
+        assert acts == (0.01 * step > delay + 1e-9).tolist()
 
 
 def test_a_world_of_a_curriculum_is_replayed_at_its_progress():

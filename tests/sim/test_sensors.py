@@ -17,7 +17,7 @@ class Plant:
 
     def __init__(self, nsim=1, size=2, seed=0, **flaws):
         self.sensors, self.clock = Sensors(nsim, {"signal": size}), Clock(nsim, RATE)
-        self.clock.seed = seed
+        self.clock.identify(seed)
         self.shape = (nsim, size)
         for name, value in flaws.items():
             self.sensors["signal"].parameters.expand(name)[...] = value
@@ -169,7 +169,7 @@ def test_numbers_of_a_signal_differ_and_so_do_seeds_and_episodes():
     plant.reset(0.0)
     first = plant.measure(0.0).copy()
     assert len(np.unique(first)) == 4
-    plant.clock.episode += 1
+    plant.clock.begin(1)
     assert (plant.measure(0.0) != first).all()
     assert (Plant(nsim=2, noise=1.0, seed=1).measure(0.0) != first).all()
 

@@ -22,6 +22,7 @@ from sim2real.training.adaptation import Adaptation
 from sim2real.training.job import Job, PPOSettings, SACSettings
 from sim2real.training.ppo import PPOTrainer
 from sim2real.training.run import train
+from sim2real.training.saved import load_checkpoint
 
 ADAPTIVE = {
     "adr": AdaptiveSettings(
@@ -59,7 +60,7 @@ def job(folder):
 
 
 def checkpoint(folder):
-    return torch.load(folder / "checkpoint.pt", weights_only=False)
+    return load_checkpoint(folder)
 
 
 def assert_same(one, other):

@@ -12,7 +12,8 @@ from sim2real.randomization.adaptive.bayrn import BayRnSettings
 from sim2real.randomization.adaptive.settings import AdaptiveSettings
 from sim2real.training.bayrn import on_robot, search
 from sim2real.training.job import Job, PPOSettings
-from sim2real.training.run import load_policy, train
+from sim2real.training.run import train
+from sim2real.training.saved import load_policy
 
 JOB = Job(
     robot="pendulum", steps=64, evaluate_every=9, evaluation_envs=2, nthread=1,
@@ -70,7 +71,7 @@ def test_a_search_that_was_interrupted_goes_on_to_the_same_end(whole, tmp_path):
 
 
 def test_the_ranges_of_a_run_can_be_trained_on_again(whole, tmp_path):
-    from sim2real.training.run import robot_of
+    from sim2real.training.build import robot_of
 
     path = whole.folder / "round-000" / "randomize.toml"
     job = dataclasses.replace(JOB, adaptive=AdaptiveSettings(), ranges=str(path))

@@ -11,7 +11,8 @@ from sim2real.deploy.spec import METADATA_KEY
 from sim2real.errors import ConfigError
 from sim2real.gap.settings import GapSettings
 from sim2real.training.job import Job, PPOSettings, SACSettings
-from sim2real.training.run import load_policy, train
+from sim2real.training.run import train
+from sim2real.training.saved import load_policy
 
 CHANGED = {"joint.pivot.damping": 0.3}
 PPO = PPOSettings(num_envs=16, rollout_steps=16, epochs=1)

@@ -8,7 +8,8 @@ import torch
 from sim2real import config
 from sim2real.errors import ConfigError
 from sim2real.training.job import Job, PPOSettings, SACSettings
-from sim2real.training.run import load_policy, train
+from sim2real.training.run import train
+from sim2real.training.saved import load_checkpoint, load_policy
 
 PPO = Job(
     robot="pendulum", steps=4 * 16 * 8, evaluate_every=2, evaluation_envs=2, nthread=1,
@@ -22,7 +23,7 @@ SAC = dataclasses.replace(
 
 
 def weights(folder):
-    checkpoint = torch.load(folder / "checkpoint.pt", weights_only=False)
+    checkpoint = load_checkpoint(folder)
     assert checkpoint["trainer"]["steps"] >= 0
     return checkpoint
 
@@ -135,7 +136,7 @@ def test_the_kept_policy_is_the_trainers_own(tmp_path):
     from tensordict import TensorDict
 
     from sim2real import shipped
-    from sim2real.training.run import make_trainer
+    from sim2real.training.build import make_trainer
 
     trainer = make_trainer(PPO, shipped.find_robot("pendulum"), None)
     for _ in range(3):
@@ -150,7 +151,7 @@ def test_the_kept_policy_is_the_trainers_own(tmp_path):
 @pytest.mark.parametrize("job", [SAC, SMOOTH], ids=["white", "state_dependent"])
 def test_sacs_kept_policy_is_the_libraries_own(job):
     from sim2real import shipped
-    from sim2real.training.run import make_trainer
+    from sim2real.training.build import make_trainer
 
     trainer = make_trainer(job, shipped.find_robot("pendulum"), None)
     trainer.iterate()
@@ -164,7 +165,7 @@ def test_shuffling_once_gives_the_libraries_own_minibatches():
     from rsl_rl.storage import RolloutStorage
 
     from sim2real import shipped
-    from sim2real.training.run import make_trainer
+    from sim2real.training.build import make_trainer
 
     trainer = make_trainer(PPO, shipped.find_robot("pendulum"), None)
     with torch.inference_mode():
@@ -189,7 +190,7 @@ def test_shuffling_once_gives_the_libraries_own_minibatches():
 @pytest.mark.parametrize("job", [PPO, SAC], ids=["ppo", "sac"])
 def test_fine_tuning_starts_from_the_other_runs_networks(job, tmp_path):
     from sim2real import shipped
-    from sim2real.training.run import make_trainer
+    from sim2real.training.build import make_trainer
 
     train(job, tmp_path / "wide")
     narrow = dataclasses.replace(job, randomized=False, seed=5)

@@ -11,6 +11,7 @@ from sim2real.randomization.terms.effect import EffectTerm, joint_index
 from sim2real.randomization.terms.term import Term, element_id
 from sim2real.sim.effects import Effects
 from sim2real.sim.sensors import NOMINAL
+from sim2real.sim.simulator import Simulator
 from sim2real.sim.table import Table
 
 _ANY, _POSITIVE, _SHARE = (-np.inf, np.inf), (0.0, np.inf), (0.0, 1.0)
@@ -50,6 +51,11 @@ class SensorTerm(EffectTerm):
 
     def table(self, effects: Effects) -> Table:  # noqa: D102
         return effects.sensors[self.signal].parameters
+
+    def make_room(self, sim: Simulator, largest: float) -> None:  # noqa: D102
+        room = sim.effects.sensors[self.signal].largest
+        if self.parameter in room:
+            room[self.parameter] = max(room[self.parameter], min(largest, self.bounds[1]))
 
 
 class JointSensor(SensorTerm):
