@@ -175,6 +175,42 @@ class FloatingBase:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EnvelopeOptions:
+    """What the runtime watches beside the joints' limits; see docs/deployment.md."""
+
+    lease: float | None = None
+    """How long a command holds, and how old a measurement may be [s]; by default a fifth of a
+    second, or five control steps where that is longer."""
+    tolerance: float = 0.1
+    """How far beyond its limits a joint may be measured before the run ends [rad, or m]."""
+    margin: float = 0.02
+    """How far before its limits a joint is brought to rest [rad, or m]."""
+    braking: float = 0.1
+    """Time in which a joint can stop from its largest velocity [s]."""
+    lag: float = 0.05
+    """Positions may lag velocities (or the reverse) by this [s]; more, and a sensor is stuck."""
+    overruns: int = 10
+    """Control steps in a row that may be late."""
+    tilt: float | None = None
+    """Largest angle between a floating base's vertical axis and the world's [rad]."""
+    turn_rate: float = 50.0
+    """Largest angular velocity of a floating base [rad/s]."""
+    temperature: float | None = None
+    """Of the hottest motor [°C]."""
+    voltage: tuple[float, float] | None = None
+    """Of the supply: lowest and highest [V]."""
+
+    def __post_init__(self) -> None:
+        named = {name: value for name, value in vars(self).items() if name != "voltage"}
+        for name, value in named.items():
+            if value is not None and not 0 < value < math.inf:
+                raise ConfigError(f"envelope: {name} = {value} must be finite and above 0")
+        low, high = self.voltage or (0.0, 1.0)
+        if not low < high < math.inf:
+            raise ConfigError(f"envelope: voltage [{low}, {high}] must be [low, high], both finite")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Robot:
     """A robot's `robot.toml`; `joints` in the order that holds everywhere."""
 
@@ -197,6 +233,8 @@ class Robot:
     """Geoms whose friction and softness hold in their contacts, whatever the ground's."""
     terrain: Terrain | None = None
     """Uneven ground instead of a plane."""
+    envelope: EnvelopeOptions = field(default_factory=EnvelopeOptions)
+    """What the runtime watches; no part of `robot_hash`."""
     randomize: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     """Dynamics parameter → how it differs between simulator and robots."""
     correlate: tuple[Correlation, ...] = ()

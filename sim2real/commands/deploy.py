@@ -12,8 +12,9 @@ from sim2real import shipped
 from sim2real.commands.console import Flag, Maybe, notes, options, print_json
 from sim2real.commands.drive import drive
 from sim2real.deploy.controller import Controller
-from sim2real.deploy.packets import DEFAULT_ADDRESS
-from sim2real.deploy.udp import UdpLink
+from sim2real.deploy.driver import connected
+from sim2real.deploy.drivers.udp import UdpDriver
+from sim2real.deploy.robot_side.packets import DEFAULT_ADDRESS
 from sim2real.errors import ConfigError
 
 
@@ -52,12 +53,12 @@ def main(arguments: Sequence[str]) -> None:
     controller = Controller.load(chosen.controller, robot)
     paths = [_recording(chosen, episode) for episode in range(chosen.episodes)]
     summaries = []
-    with UdpLink(robot, chosen.address) as link:
+    with connected(UdpDriver(robot, chosen.address)) as driver:
         for episode, path in enumerate(paths, start=1):
             if chosen.episodes > 1:
-                link.reset()
+                driver.reset()
             summary = drive(
-                controller, link, robot, seconds=chosen.seconds, goal=chosen.goal, path=path,
+                controller, driver, seconds=chosen.seconds, goal=chosen.goal, path=path,
                 title=f"episode {episode}/{chosen.episodes}")  # fmt: skip
             summaries.append(summary)
             if summary.ended != "done":

@@ -4,18 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sim2real.commands.console import notes, progress_bar
-from sim2real.deploy.link import Link
-from sim2real.deploy.loop import RunSummary, State, run
+from sim2real.deploy.driver import RobotDriver
+from sim2real.deploy.loop import RunSummary, run
 from sim2real.deploy.recorder import Recorder
 from sim2real.deploy.source import CommandSource
+from sim2real.deploy.supervisor import State
 from sim2real.errors import ConfigError
-from sim2real.robot import Robot
 
 
 def drive(
     source: CommandSource,
-    link: Link,
-    robot: Robot,
+    driver: RobotDriver,
     *,
     seconds: float,
     path: Path | None,
@@ -29,17 +28,18 @@ def drive(
         task = bar.add_task(title, total=seconds, note="")
 
         def show(state: State, elapsed: float) -> None:
-            done = elapsed if state is State.RUNNING else 0.0
-            bar.update(task, completed=min(done, seconds), note=state.name.lower(), refresh=True)
+            bar.update(task, completed=min(elapsed, seconds), note=state.name.lower(), refresh=True)
 
         if path is None:
-            summary = run(source, link, robot, seconds=seconds, goal=goal, on_progress=show)
+            summary = run(source, driver, seconds=seconds, goal=goal, on_progress=show)
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
             pursued = source.goal if goal is None else goal
-            with Recorder(path, robot, origin=source.origin, goal=tuple(pursued)) as recorder:
+            with Recorder(
+                path, driver.robot, origin=source.origin, goal=tuple(pursued)
+            ) as recorder:
                 summary = run(
-                    source, link, robot, seconds=seconds, goal=goal, recorder=recorder,
+                    source, driver, seconds=seconds, goal=goal, recorder=recorder,
                     on_progress=show)  # fmt: skip
         bar.update(task, completed=min(summary.seconds, seconds), note=summary.ended, refresh=True)
     notes.print(

@@ -62,7 +62,7 @@ class Command:
     """A lease: what the robot does until `valid_until`, when it damps unless another one came."""
 
     seq: int
-    """Counts the commands since `open`; a receiver takes larger numbers only."""
+    """Larger with each command; a receiver takes no other."""
     valid_until: int
     """By the clock of the measurements' stamps [ns]."""
     target: Array

@@ -7,7 +7,7 @@ from typing import Any, final
 
 import numpy as np
 
-from sim2real.deploy.loop import State
+from sim2real.deploy.supervisor import State
 from sim2real.errors import LogError
 from sim2real.spool import BLOCK, Spool
 from sim2real.trajectory import Trajectory

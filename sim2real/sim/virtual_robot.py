@@ -6,7 +6,7 @@ import numpy as np
 
 from sim2real.control import resting_command
 from sim2real.deploy.process import stop_on_signals
-from sim2real.deploy.udp_robot import UdpRobot
+from sim2real.deploy.robot_side.udp_robot import UdpRobot
 from sim2real.errors import RobotError
 from sim2real.sim.simulator import Simulator
 

@@ -6,7 +6,7 @@
 `time` is of the robot's clock [ns]: the stamp of a measurement, the end of a command's validity.
 So a clock is compared with itself only, and neither a slow network nor a slow controller can
 lengthen the life of a command. The values of a measurement are the robot's `measured_signals`, in
-their order.
+their order; those of a command its targets and its stiffness; that of DAMP the `StopMode`.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ from sim2real.deploy.spec import robot_hash
 from sim2real.errors import LinkError
 from sim2real.robot import Robot
 
-MAGIC, VERSION = b"S2RL", 1
+MAGIC, VERSION = b"S2RL", 2
 DEFAULT_ADDRESS = "127.0.0.1:9870"
 LARGEST = 65507
 

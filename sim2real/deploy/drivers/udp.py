@@ -1,4 +1,4 @@
-"""The controller's end of a link over UDP; the robot's end is in `udp_robot`."""
+"""The controller's end of a link over UDP; the robot's end is in `robot_side.udp_robot`."""
 
 import contextlib
 import secrets
@@ -9,8 +9,15 @@ from typing import final
 
 import numpy as np
 
-from sim2real.deploy.link import Array, Link, Measurement
-from sim2real.deploy.packets import DEFAULT_ADDRESS, LARGEST, Kind, Packet, parse_address, robot_id
+from sim2real.deploy.driver import Command, Measurement, StopMode, check_command
+from sim2real.deploy.robot_side.packets import (
+    DEFAULT_ADDRESS,
+    LARGEST,
+    Kind,
+    Packet,
+    parse_address,
+    robot_id,
+)
 from sim2real.errors import LinkError
 from sim2real.robot import Robot
 from sim2real.signals import Measured, row_size
@@ -21,7 +28,7 @@ _KEEPALIVE = 200_000_000  # ns; a silent client loses the robot
 
 
 @final
-class UdpLink(Link):
+class UdpDriver:
     """A client of `UdpRobot`: one robot, one client at a time."""
 
     def __init__(self, robot: Robot, address: str = DEFAULT_ADDRESS):
@@ -29,7 +36,7 @@ class UdpLink(Link):
         self.address = address
         self._peer = parse_address(address)
         self._id = robot_id(robot)
-        self._nmeasured, self._ncommand = row_size(robot), len(robot.driven)
+        self._nmeasured = row_size(robot)
         self._socket: socket.socket | None = None
         self._clock = _RobotClock()
         self._latest: Measurement | None = None
@@ -68,22 +75,19 @@ class UdpLink(Link):
             self._send(Kind.HELLO)
         return self._latest
 
-    def write(self, command: Array, valid_for: float) -> None:  # noqa: D102
+    def write(self, command: Command) -> None:  # noqa: D102
         if self._socket is None or self._latest is None:
             raise LinkError(f"the link to {self.address} is not open: call open() first")
-        if command.shape != (self._ncommand,) or not np.isfinite(command).all():
-            raise LinkError(
-                f"command {command} refused: {self._ncommand} finite values are needed, for"
-                f" {', '.join(self.robot.driven)}"
-            )
-        until = self._latest.stamp + round(valid_for * 1e9)
-        self._send(Kind.COMMAND, until, tuple(command.tolist()), answers=self._latest.stamp)
+        check_command(self.robot, command)
+        values = (*command.target.tolist(), command.stiffness)
+        self._send(Kind.COMMAND, command.valid_until, values, answers=self._latest.stamp)
 
-    def damp(self) -> None:  # noqa: D102
+    def stop(self, mode: StopMode = StopMode.DAMP) -> None:  # noqa: D102
         with contextlib.suppress(LinkError):
-            self._send(Kind.DAMP)
+            self._send(Kind.DAMP, values=(float(mode),))
 
-    def reset(self) -> None:  # noqa: D102
+    def reset(self) -> None:
+        """Have the robot put itself back to its start; raises LinkError if it does not."""
         self.read()
         episode = self._episode
         if not self._repeat(Kind.RESET, lambda: self._episode != episode):
@@ -92,7 +96,7 @@ class UdpLink(Link):
             )
 
     def close(self) -> None:  # noqa: D102
-        self.damp()
+        self.stop()
         with contextlib.suppress(LinkError):
             self._send(Kind.BYE)
         if self._socket is not None:
