@@ -7,6 +7,7 @@ from sim2real.commands.console import notes, progress_bar
 from sim2real.deploy.driver import RobotDriver
 from sim2real.deploy.loop import RunSummary, run
 from sim2real.deploy.recorder import Recorder
+from sim2real.deploy.robot_side.keys import load_key
 from sim2real.deploy.source import CommandSource
 from sim2real.deploy.supervisor import State
 from sim2real.errors import ConfigError
@@ -48,3 +49,8 @@ def drive(
         f" (99th percentile), {summary.clips} commands limited"
     )
     return summary
+
+
+def key_of(path: Path | None) -> bytes | None:
+    """Return the key of a link that a file holds; None without one."""
+    return None if path is None else load_key(path)

@@ -13,6 +13,7 @@ import tyro
 
 from sim2real import config, shipped
 from sim2real.commands.console import Flag, Maybe, notes, options
+from sim2real.commands.drive import key_of
 from sim2real.deploy.robot_side.packets import DEFAULT_ADDRESS
 from sim2real.deploy.robot_side.udp_robot import UdpRobot
 from sim2real.parameters.posterior import Posterior
@@ -49,6 +50,8 @@ class Robot:
     """Turns of the robot's own loop a second [Hz]; by default its physics' rate, up to 1000."""
     address: str = DEFAULT_ADDRESS
     """Where it listens, host:port."""
+    key: Maybe[Path] = None
+    """A file with the key that both ends share; needed if the link leaves this computer."""
     seconds: Maybe[float] = None
     """Stop after this long; until Ctrl-C if not given."""
     truth: Maybe[Path] = None
@@ -64,7 +67,7 @@ def main(arguments: Sequence[str]) -> None:
     faster = dataclasses.replace(robot, control_hz=rate)
     simulator = _simulator(faster, chosen.engine, posterior)
     planted = _plant(simulator, chosen, posterior)
-    with UdpRobot(robot, chosen.address) as side:
+    with UdpRobot(robot, chosen.address, key_of(chosen.key)) as side:
         _write_truth(chosen, planted, side.latency)
         notes.print(f"{robot.name} listens at {side.address} (stop with Ctrl-C)")
         noise = integer_seed(chosen.seed, "virtual robot's sensors")

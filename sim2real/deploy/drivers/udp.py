@@ -10,6 +10,8 @@ from typing import final
 import numpy as np
 
 from sim2real.deploy.driver import Command, Measurement, StopMode, check_command
+from sim2real.deploy.drivers.robot_clock import RobotClock
+from sim2real.deploy.robot_side.keys import check_key
 from sim2real.deploy.robot_side.packets import (
     DEFAULT_ADDRESS,
     LARGEST,
@@ -31,16 +33,28 @@ _KEEPALIVE = 200_000_000  # ns; a silent client loses the robot
 class UdpDriver:
     """A client of `UdpRobot`: one robot, one client at a time."""
 
-    def __init__(self, robot: Robot, address: str = DEFAULT_ADDRESS):
+    def __init__(self, robot: Robot, address: str = DEFAULT_ADDRESS, key: bytes | None = None):
+        """Describe the connection.
+
+        Args:
+            robot: the robot.
+            address: where it listens, host:port.
+            key: what both ends share; needed if the address is not on this computer.
+
+        Raises:
+            LinkError: the address is none, or needs a key.
+        """
         self.robot = robot
         self.address = address
         self._peer = parse_address(address)
+        check_key(self._peer[0], key)
+        self._key = key
         self._id = robot_id(robot)
         self._nmeasured = row_size(robot)
         self._socket: socket.socket | None = None
-        self._clock = _RobotClock()
+        self._clock = RobotClock()
         self._latest: Measurement | None = None
-        self._session = self._seq = self._episode = self._sent = 0
+        self._session = self._seq = self._episode = self._sent = self._challenge = 0
         self._refusal = ""
 
     def open(self) -> None:  # noqa: D102
@@ -48,7 +62,8 @@ class UdpDriver:
             return
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        self._session, self._latest, self._clock = secrets.randbits(32), None, _RobotClock()
+        self._session, self._challenge = secrets.randbits(32), 0
+        self._latest, self._clock = None, RobotClock()
         try:
             self._socket.connect(self._peer)  # nobody else's datagrams arrive
             answered = self._repeat(Kind.HELLO, lambda: self._latest is not None)
@@ -63,7 +78,7 @@ class UdpDriver:
             raise LinkError(
                 self._refusal
                 or f"no robot answers at {self.address}: start its driver there, or a virtual robot"
-                f" (sim2real robot {self.robot.name}), or give the address of one that runs"
+                f" (sim2real robot {self.robot.name}), or give the address and key of one that runs"
             )
 
     def read(self) -> Measurement | None:  # noqa: D102
@@ -125,10 +140,10 @@ class UdpDriver:
         self._sent = time.monotonic_ns()
         packet = Packet(
             kind=kind, robot=self._id, session=self._session, episode=self._episode, seq=self._seq,
-            time=until, answers=answers, values=values,
+            time=until, answers=answers, challenge=self._challenge, values=values,
         )  # fmt: skip
         try:
-            self._socket.send(packet.encode())
+            self._socket.send(packet.encode(self._key))
         except (ConnectionError, BlockingIOError):
             pass  # nobody listens there (yet), or a full queue: a lost datagram
         except OSError as error:
@@ -144,7 +159,7 @@ class UdpDriver:
             return b""  # nobody listens there: silence, which the age of measurements tells
 
     def _take(self, data: bytes) -> None:
-        packet = Packet.decode(data)
+        packet = Packet.decode(data, self._key)
         if packet is None or packet.session != self._session:
             return
         if packet.kind == Kind.REFUSED:
@@ -155,7 +170,7 @@ class UdpDriver:
             return
         if len(packet.values) != self._nmeasured:
             return
-        self._episode = packet.episode
+        self._episode, self._challenge = packet.episode, packet.challenge
         self._latest = Measurement(
             seq=packet.seq,
             stamp=packet.time,
@@ -174,24 +189,3 @@ class UdpDriver:
             f" {self.robot.name!r} ({self._id.hex()}): joints, modes, gains or limits differ: start"
             " both ends with the same robot.toml"
         )
-
-
-class _RobotClock:
-    """The robot's clock in terms of ours, by the fastest datagram so far.
-
-    A datagram that waited (in the network, or in a queue while we were stopped) is thereby told
-    from a fresh one without synchronized clocks. The estimate yields by 1e-3 of the time that
-    passes: more than clocks drift apart, too little to get used to a delay.
-    """
-
-    def __init__(self) -> None:
-        self._offset = self._updated = 0
-        self._started = False
-
-    def local(self, stamp: int, now: int) -> int:
-        """Return when a measurement stamped `stamp` was fresh, by our clock [ns]."""
-        offset = now - stamp
-        if self._started:
-            offset = min(offset, self._offset + (now - self._updated) // 1000)
-        self._started, self._offset, self._updated = True, offset, now
-        return stamp + offset

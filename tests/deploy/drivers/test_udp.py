@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from sim2real.deploy.driver import Command, connected
-from sim2real.deploy.drivers.udp import UdpDriver, _RobotClock
+from sim2real.deploy.drivers.robot_clock import RobotClock
+from sim2real.deploy.drivers.udp import UdpDriver
 from sim2real.deploy.robot_side.packets import Kind, Packet, parse_address, robot_id
 from sim2real.deploy.robot_side.udp_robot import UdpRobot
 from sim2real.errors import LinkError
@@ -75,8 +76,9 @@ class Wire:
         self.socket.setblocking(False)
 
     def packet(self, kind, seq, *values, until=NOW + 100 * MS, **changes):
+        challenge = self.side._challenge if kind != Kind.HELLO else 0  # as it has told
         packet = Packet(kind=kind, robot=robot_id(self.robot), session=self.session, seq=seq,
-                        time=until, values=values)  # fmt: skip
+                        time=until, challenge=challenge, values=values)  # fmt: skip
         return dataclasses.replace(packet, **changes)
 
     def send(self, kind, seq, *values, **changes):
@@ -200,6 +202,7 @@ def test_another_client_is_refused_until_the_first_has_been_silent(wire):
     assert wire.turn(NOW + 100 * MS) == DAMPED
     assert [packet.kind for packet in other.heard()] == [Kind.REFUSED]
     other.send(Kind.HELLO, 3)
+    assert wire.turn(NOW + 690 * MS) == DAMPED
     other.send(Kind.COMMAND, 4, 1.5, 1.0, until=NOW + 800 * MS)
     assert wire.turn(NOW + 700 * MS) == [1.5]
     other.socket.close()
@@ -316,7 +319,7 @@ def test_a_repeated_reset_resets_once(wire):
 
 
 def test_a_measurement_that_waited_is_told_from_a_fresh_one_without_synchronized_clocks():
-    clock = _RobotClock()
+    clock = RobotClock()
     far = 10**15  # the robot's clock is elsewhere
     assert clock.local(far, NOW) == NOW
     assert clock.local(far + 10 * MS, NOW + 12 * MS) == pytest.approx(NOW + 10 * MS, abs=0.1 * MS)
@@ -324,7 +327,7 @@ def test_a_measurement_that_waited_is_told_from_a_fresh_one_without_synchronized
 
 
 def test_clocks_that_drift_apart_are_followed():
-    clock, age = _RobotClock(), []
+    clock, age = RobotClock(), []
     for i in range(100_000):  # 1000 s at 100 Hz, 200 ppm
         now = NOW + 10 * MS * i
         age.append(now - clock.local(round(10 * MS * i * (1 - 2e-4)), now))
