@@ -94,7 +94,7 @@ def driven(quadruped, controller_file, tmp_path_factory):
         UdpRobot(quadruped, "127.0.0.1:0") as side,
         pytest.MonkeyPatch.context() as patch,
     ):
-        virtual_robot._reset(simulator)
+        virtual_robot.start_over(simulator)
         clock = RobotsTime(simulator, side)
         patch.setattr(udp, "time", clock)
         with (

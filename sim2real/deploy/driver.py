@@ -70,6 +70,18 @@ class Command:
     stiffness: float = 1.0
     """Share of the servos' `kp` in [0, 1], position mode: 0 damps, 1 is the robot's own."""
 
+    def softened(self, position: Array, servo: NDArray[np.bool_]) -> Array:
+        """Return the targets (ncommand,) with which servos of whole kp give that share's torque.
+
+        Args:
+            position: of the driven joints, measured now (ncommand,) [rad].
+            servo: which of them are in position mode (ncommand,).
+        """
+        if self.stiffness == 1.0:
+            return self.target  # not rounded on its way
+        soft = position + self.stiffness * (self.target - position)
+        return np.where(servo, soft, self.target)
+
 
 class RobotDriver(Protocol):
     """The connection to one robot."""

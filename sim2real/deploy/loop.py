@@ -138,7 +138,7 @@ class _Loop:
         decision = self.supervisor.step(now, measured, self.goal)
         self.send(now, decision)
         if self.recorder is not None and measured is not None:
-            self.recorder.record(now, measured, decision)
+            self.recorder.record(now, measured, decision, self.goal)
         if decision.wanted is not None:
             self.ticks += 1
             self.clips += decision.check.verdict == Verdict.CLIP

@@ -12,12 +12,13 @@ from typing import Any, Self, final
 
 import numpy as np
 
-from sim2real.deploy.driver import Measurement
+from sim2real import config
+from sim2real.deploy.driver import Array, Measurement
 from sim2real.deploy.ring import Ring
 from sim2real.deploy.spec import robot_hash
 from sim2real.deploy.supervisor import Decision
 from sim2real.errors import LogError
-from sim2real.robot import Robot
+from sim2real.robot import EnvelopeOptions, Robot
 from sim2real.signals import measured_signals, row_size
 
 MEMORY = 30.0
@@ -50,6 +51,7 @@ class Recorder:
         goal: Sequence[float] = (),
         black_box: bool = False,
         shadow: bool = False,
+        envelope: EnvelopeOptions | None = None,
     ):
         """Prepare a recording.
 
@@ -60,23 +62,25 @@ class Recorder:
             goal: what it pursues.
             black_box: write the last 30 s only, and only if `keep` is called or this process dies.
             shadow: whether the commands are not sent.
+            envelope: the envelope's options, if they are not the robot's own.
         """
         self.path, self.black_box = path, black_box
         ncommand = len(robot.driven)
-        measured, health = row_size(robot), ncommand + 1
+        measured = row_size(robot)
         self._measured = slice(0, measured)
         self._command = slice(measured, measured + ncommand)
         self._wanted = slice(measured + ncommand, measured + 2 * ncommand)
         self._stiffness = measured + 2 * ncommand
         self._temperature = slice(self._stiffness + 1, self._stiffness + 1 + ncommand)
-        self._width = self._stiffness + 1 + health
+        self._goal = slice(self._temperature.stop + 1, self._temperature.stop + 1 + len(goal))
+        self._width = self._goal.stop
         self._capacity = max(64, round(MEMORY * robot.control_hz))
         self._header = {
             "robot": robot.name, "robot_hash": robot_hash(robot), "joints": list(robot.joints),
             "driven": list(robot.driven), "control_hz": robot.control_hz,
             "signals": {n: asdict(signal) for n, signal in measured_signals(robot).items()},
             "origin": dict(origin or {}), "goal": [float(value) for value in goal],
-            "shadow": shadow,
+            "shadow": shadow, "envelope": config.to_dict(envelope or robot.envelope),
         }  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
         self._ring: Ring | None = None
@@ -116,13 +120,16 @@ class Recorder:
         except OSError as error:
             raise LogError(f"{self.path} cannot be written: {error.strerror}") from None
 
-    def record(self, now: int, measured: Measurement, decision: Decision) -> None:
+    def record(
+        self, now: int, measured: Measurement, decision: Decision, goal: Array | None = None
+    ) -> None:
         """Add a row; never waits.
 
         Args:
             now: the time of `time.monotonic_ns` [ns].
             measured: what was measured.
             decision: what came of it.
+            goal: what the source pursues (ngoal,); if not given, as at the start.
         """
         assert self._ring is not None  # within the context
         integers, numbers = self._ring.slot()
@@ -134,6 +141,7 @@ class Recorder:
         numbers[self._wanted] = np.nan if decision.wanted is None else decision.wanted
         numbers[self._stiffness :] = np.nan
         numbers[self._stiffness] = decision.stiffness
+        numbers[self._goal] = self._header["goal"] if goal is None else goal
         if measured.health is not None:
             self._record_health(numbers, measured)
         self._ring.push()
@@ -143,7 +151,7 @@ class Recorder:
         if measured.health.temperature is not None:
             numbers[self._temperature] = measured.health.temperature
         if measured.health.voltage is not None:
-            numbers[-1] = measured.health.voltage
+            numbers[self._temperature.stop] = measured.health.voltage
 
     def keep(self) -> None:
         """Have a black box write what it holds, at the end."""

@@ -24,6 +24,7 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
     "command": {
         "stamp": _INTEGER, "tick": _INTEGER, "state": _INTEGER, "verdict": _INTEGER,
         "stiffness": {"type": "number"}, "command": _NUMBERS_OR_NULL, "wanted": _NUMBERS_OR_NULL,
+        "goal": _NUMBERS,
     },
 }  # fmt: skip
 
@@ -109,19 +110,21 @@ class McapFile:
 
     def _add(self, integers: list[int], numbers: np.ndarray) -> None:
         tick, state, verdict, seq, stamp, received = integers
-        ends = np.cumsum([*self.sizes.values(), self.ncommand, self.ncommand])
+        n = self.ncommand
+        ends = np.cumsum([*self.sizes.values(), n, n])
         *signals, command, wanted, rest = np.split(numbers, ends)
         named = {n: _plain(value) for n, value in zip(self.sizes, signals, strict=True)}
         measured: dict[str, Any] = {"seq": seq, "stamp": stamp, "received": received}
         measured |= named
-        temperature, voltage = rest[1:-1], rest[-1]
+        stiffness, temperature, voltage, goal = np.split(rest, [1, 1 + n, 2 + n])
         if np.isfinite(temperature).any():
             measured["temperature"] = _plain(temperature)
-        if np.isfinite(voltage):
-            measured["voltage"] = float(voltage)
+        if np.isfinite(voltage).all():
+            measured["voltage"] = float(voltage[0])
         sent = {
             "stamp": stamp, "tick": tick, "state": state, "verdict": verdict,
-            "stiffness": float(rest[0]), "command": _given(command), "wanted": _given(wanted),
+            "stiffness": float(stiffness[0]), "command": _given(command), "wanted": _given(wanted),
+            "goal": _plain(goal),
         }  # fmt: skip
         for name, message in (("measurement", measured), ("command", sent)):
             self.writer.add_message(

@@ -107,12 +107,8 @@ class DdsDriver:
         """Publish a command; ros2_control's controllers know no lease."""
         ends = self._opened()
         check_command(self.robot, command)
-        target = command.target
-        if command.stiffness < 1.0 and self._joints is not None:
-            position = self._joints.position[self._index]
-            soft = position + command.stiffness * (target - position)
-            target = np.where(self._servo, soft, target)
-        self._publish(ends, target)
+        position = joints.position[self._index] if (joints := self._joints) else command.target
+        self._publish(ends, command.softened(position, self._servo))
 
     def stop(self, mode: StopMode = StopMode.DAMP) -> None:
         """Publish what damps: servos hold the measured pose, motors brake; OFF lets motors go."""

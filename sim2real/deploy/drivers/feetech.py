@@ -88,6 +88,7 @@ class FeetechDriver:
             raise ConfigError(f"servo ids {self._ids}: each servo needs one of its own")
         self._zero = np.array([servo.zero for servo in servos])
         self._direction = np.array([servo.direction for servo in servos])
+        self._servo = np.ones(len(servos), bool)
         self._serial: Any = None
         self._parser = StatusParser()
         self._answers: dict[int, bytes] = {}
@@ -138,8 +139,7 @@ class FeetechDriver:
             raise LinkError(f"the bus at {self.port} is not open: call open() first")
         check_command(self.robot, command)
         self._wait(_BUSY)  # while servos answer, goals would collide with what they say
-        position = self._latest.signals.position
-        self._send_goals(position + command.stiffness * (command.target - position))
+        self._send_goals(command.softened(self._latest.signals.position, self._servo))
         self._request()
 
     def stop(self, mode: StopMode = StopMode.DAMP) -> None:

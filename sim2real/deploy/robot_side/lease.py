@@ -68,15 +68,8 @@ class Lease:
         if self._command is not None and not (sane and now < self._until):
             self.stop()
         if self._command is not None:
-            return self._softened(self._command)
+            return self._command.softened(self._position[self._index], self._servo)
         return self._stopped()
-
-    def _softened(self, command: Command) -> Array:
-        """Return the target with which a servo of whole kp gives the torque of a share of it."""
-        position = self._position[self._index]
-        soft = position + command.stiffness * (command.target - position)
-        # a target that is whole must not be rounded on its way
-        return np.where(self._servo & (command.stiffness < 1.0), soft, command.target)
 
     def _stopped(self) -> Array:
         damped = damp_command(self.robot, self._position, self._velocity)
