@@ -43,7 +43,8 @@ class SimulatedRobot(Clock):
         self._turns, self._time = 0, _EPOCH
         self._period = 1e9 / simulator.robot.control_hz
         clock = simulator.effects.clock
-        clock.seed, clock.episode[:] = seed, -1
+        clock.identify(seed)
+        clock.begin(-1)
         clock.steps_per_sample = max(1, round(simulator.robot.control_hz / robot.control_hz))
         self._latest: Measurement | None = None
         self.reset()

@@ -114,11 +114,10 @@ class DdsDriver:
         """Publish what damps: servos hold the measured pose, motors brake; OFF lets motors go."""
         with contextlib.suppress(Exception):
             if self._ends is not None and self._joints is not None:
-                joints, kd = self._joints, self._gain * (mode != StopMode.OFF)
-                brake = -kd * joints.velocity[self._index]
-                self._publish(
-                    self._ends, np.where(self._servo, joints.position[self._index], brake)
-                )
+                kd = self._gain * (mode != StopMode.OFF)
+                position, velocity = self._joints.position, self._joints.velocity
+                still = np.where(self._servo, position[self._index], -kd * velocity[self._index])
+                self._publish(self._ends, still)
 
     def close(self) -> None:
         """Damp, and leave the network."""

@@ -23,7 +23,7 @@ _RADIANS = 2.0 * math.pi / TICKS
 _FIRST, _SIZE = protocol.PRESENT_POSITION.address, 8  # position, velocity, load, voltage, °C
 _PATIENCE = 0.02  # s, for all answers to a request
 _BUSY = 0.003  # s, that `write` waits for answers that are on their way
-_ATTEMPTS = 5
+_ATTEMPTS = 10
 _VOLT = 0.1
 
 
@@ -272,7 +272,7 @@ def _open_port(port: str, baud: int) -> Any:
     except ModuleNotFoundError:
         raise MissingExtraError("pyserial", "feetech") from None
     try:
-        opened = serial.Serial(port, baud, timeout=0.001, write_timeout=0.01, exclusive=True)
+        opened = serial.Serial(port, baud, timeout=0.001, write_timeout=0, exclusive=True)
     except (OSError, ValueError) as error:
         raise LinkError(
             f"the serial port {port} cannot be opened ({error}): is it plugged in, may this user"
