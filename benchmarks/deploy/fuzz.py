@@ -68,13 +68,13 @@ def main() -> None:
     count = 1000 if chosen.quick else chosen.count
     resource.setrlimit(resource.RLIMIT_AS, (_address_space() + (4 << 30),) * 2)
     names = [chosen.only] if chosen.only else list(TARGETS)
+    settings = {"quick": chosen.quick or chosen.only is not None, "count": count, "seed": 0,
+                "targets": {"crashes": 0, "hangs": 0, "inputs": 1_000_000}}  # fmt: skip
     results = {}
     for name in names:
         results[name] = fuzz(TARGETS[name](), count, seed=0)
-        print(name, results[name], file=sys.stderr, flush=True)
-    settings = {"quick": chosen.quick or chosen.only is not None, "count": count, "seed": 0,
-                "targets": {"crashes": 0, "hangs": 0, "inputs": 1_000_000}}  # fmt: skip
-    print(_result.save("fuzz", settings=settings, results=results))
+        print(name, results[name])
+        print(_result.save("fuzz", settings=settings, results=results), flush=True)
 
 
 def fuzz(target: Target, count: int, seed: int) -> dict[str, Any]:
@@ -347,7 +347,7 @@ def _folder() -> Path:
 
 
 TARGETS: dict[str, Callable[[], Target]] = {
-    "udp": udp, "cdr": cdr, "serial": serial, "recording": recording, "metadata": metadata,
+    "udp": udp, "cdr": cdr, "serial": serial, "metadata": metadata, "recording": recording,
     "toml": toml,
 }  # fmt: skip
 
