@@ -55,6 +55,8 @@ class Measurement:
     """What the sensors said, each signal (size,)."""
     health: Health | None = None
     """None where the robot does not tell."""
+    acting: bool | None = None
+    """Whether the robot acts on a command, or damps; None where it does not tell."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -93,5 +93,9 @@ class SimulatedRobot(Clock):
         views = self.simulator.measure().of(0).signals()  # which the next step overwrites
         signals = Measured(**{name: values.copy() for name, values in views.items()})
         self._latest = Measurement(
-            seq=self._turns, stamp=self._time, received=self._time, signals=signals
+            seq=self._turns,
+            stamp=self._time,
+            received=self._time,
+            signals=signals,
+            acting=not self.lease.damping,
         )

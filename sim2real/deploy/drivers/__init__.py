@@ -1,1 +1,1 @@
-"""Robots of all kinds, as `RobotDriver`s."""
+"""What connects the runtime to robots, one file for each way: each is a `RobotDriver`."""

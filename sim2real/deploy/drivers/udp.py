@@ -31,21 +31,31 @@ _KEEPALIVE = 200_000_000  # ns; a silent client loses the robot
 
 @final
 class UdpDriver:
-    """A client of `UdpRobot`: one robot, one client at a time."""
+    """A client of `UdpRobot`: one that commands, or up to four that watch and send nothing."""
 
-    def __init__(self, robot: Robot, address: str = DEFAULT_ADDRESS, key: bytes | None = None):
+    def __init__(
+        self,
+        robot: Robot,
+        address: str = DEFAULT_ADDRESS,
+        key: bytes | None = None,
+        *,
+        watch: bool = False,
+    ):
         """Describe the connection.
 
         Args:
             robot: the robot.
             address: where it listens, host:port.
             key: what both ends share; needed if the address is not on this computer.
+            watch: whether to get measurements only, beside whoever commands.
 
         Raises:
             LinkError: the address is none, or needs a key.
         """
         self.robot = robot
         self.address = address
+        self.watch = watch
+        self._hello = Kind.WATCH if watch else Kind.HELLO
         self._peer = parse_address(address)
         check_key(self._peer[0], key)
         self._key = key
@@ -66,7 +76,7 @@ class UdpDriver:
         self._latest, self._clock = None, RobotClock()
         try:
             self._socket.connect(self._peer)  # nobody else's datagrams arrive
-            answered = self._repeat(Kind.HELLO, lambda: self._latest is not None)
+            answered = self._repeat(self._hello, lambda: self._latest is not None)
         except OSError as error:
             self.close()
             raise LinkError(f"{self.address} cannot be reached: {error}") from None
@@ -87,12 +97,14 @@ class UdpDriver:
         while (packet := self._receive(self._socket)) is not None:
             self._take(packet)
         if time.monotonic_ns() - self._sent > _KEEPALIVE:
-            self._send(Kind.HELLO)
+            self._send(self._hello)
         return self._latest
 
     def write(self, command: Command) -> None:  # noqa: D102
         if self._socket is None or self._latest is None:
             raise LinkError(f"the link to {self.address} is not open: call open() first")
+        if self.watch:
+            raise LinkError("a driver that watches sends no commands: open one without watch=True")
         check_command(self.robot, command)
         values = (*command.target.tolist(), command.stiffness)
         self._send(Kind.COMMAND, command.valid_until, values, answers=self._latest.stamp)
@@ -134,7 +146,7 @@ class UdpDriver:
     def _send(
         self, kind: Kind, until: int = 0, values: tuple[float, ...] = (), answers: int = 0
     ) -> None:
-        if self._socket is None:
+        if self._socket is None or (self.watch and kind != Kind.WATCH):
             return
         self._seq += 1
         self._sent = time.monotonic_ns()
@@ -176,6 +188,7 @@ class UdpDriver:
             stamp=packet.time,
             received=self._clock.local(packet.time, time.monotonic_ns()),
             signals=Measured.split(self.robot, np.array(packet.values)),
+            acting=packet.answers != 0,
         )
 
     def _reason(self, packet: Packet) -> str:

@@ -36,7 +36,7 @@ _MAC = 16
 
 
 class Kind(IntEnum):
-    """What a datagram says; the first five go to the robot, the others come from it."""
+    """What a datagram says; those from MEASUREMENT to REFUSED come from the robot."""
 
     HELLO = 1
     COMMAND = 2
@@ -45,6 +45,8 @@ class Kind(IntEnum):
     BYE = 5
     MEASUREMENT = 6
     REFUSED = 7
+    WATCH = 8
+    """Measurements, please, for somebody who will not command."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +63,7 @@ class Packet:
     seq: int
     time: int = 0
     answers: int = 0
-    """Stamp of the measurement that a command answers."""
+    """Stamp of the measurement that a command answers; of a measurement 1, or 0 if it damps."""
     challenge: int = 0
     """What the robot drew for this session; 0 in a HELLO, which asks for it."""
     values: tuple[float, ...] = ()

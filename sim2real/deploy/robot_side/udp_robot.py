@@ -22,6 +22,7 @@ from sim2real.errors import LinkError
 from sim2real.robot import Robot
 from sim2real.signals import Measured
 
+_WATCHERS = 4  # who may watch at a time
 _HOLD = 500_000_000  # ns of silence after which another client may take the robot
 _AT_ONCE = 64  # datagrams a turn: a flood of them must not stop the robot's own loop
 
@@ -55,6 +56,8 @@ class UdpRobot:
         self._id = robot_id(robot)
         self._socket: socket.socket | None = None
         self._client: Any = None
+        self._watchers: dict[Any, tuple[int, int]] = {}
+        """Session, and when they were heard of [ns], of those who get measurements only."""
         self._session = self._heard = self._newest = self._now = self._challenge = 0
         self._seq = self._episode = 0
         self._lease = Lease(robot)
@@ -73,8 +76,9 @@ class UdpRobot:
 
     @property
     def in_use(self) -> bool:
-        """Whether a client holds the robot and has been heard of lately."""
-        return self._client is not None and self._now - self._heard < _HOLD
+        """Whether a client holds or watches the robot and has been heard of lately."""
+        held = self._client is not None and self._now - self._heard < _HOLD
+        return held or bool(self._watchers)
 
     @property
     def latency(self) -> float:
@@ -118,9 +122,10 @@ class UdpRobot:
         self._seq, self._now = self._seq + 1, now
         row = measured.row()
         self._receive(now)
+        command = self._lease.act(now, measured)
         if np.isfinite(row).all():
-            self._send(Kind.MEASUREMENT, now, tuple(row))
-        return self._lease.act(now, measured)
+            self._tell(now, tuple(row))
+        return command
 
     def reset_done(self) -> None:
         """Tell the client that the robot is at its start; nothing is held any more."""
@@ -143,6 +148,9 @@ class UdpRobot:
                 self._take(packet, sender, now)
 
     def _take(self, packet: Packet, sender: Any, now: int) -> None:
+        if packet.kind == Kind.WATCH:
+            self._watch(packet, sender, now)
+            return
         held = (sender, packet.session) == (self._client, self._session)
         if packet.kind == Kind.HELLO and not held:
             if packet.robot != self._id or (self._client and now - self._heard < _HOLD):
@@ -157,6 +165,16 @@ class UdpRobot:
             return  # not of this session: repeated from a recording
         self._newest, self._heard = packet.seq, now
         self._obey(packet, now)
+
+    def _watch(self, packet: Packet, sender: Any, now: int) -> None:
+        if packet.robot != self._id or (sender not in self._watchers and self._full):
+            self._refuse(packet, sender)
+        else:
+            self._watchers[sender] = packet.session, now
+
+    @property
+    def _full(self) -> bool:
+        return len(self._watchers) >= _WATCHERS
 
     def _obey(self, packet: Packet, now: int) -> None:
         if packet.kind == Kind.COMMAND and len(packet.values) == self._ncommand + 1:
@@ -180,13 +198,19 @@ class UdpRobot:
         answer = Packet(kind=Kind.REFUSED, robot=self._id, session=packet.session, seq=self._seq)
         self._transmit(answer, sender)
 
-    def _send(self, kind: Kind, now: int, values: tuple[float, ...]) -> None:
+    def _tell(self, now: int, values: tuple[float, ...]) -> None:
+        """Send a measurement to whoever holds the robot, and to those who watch."""
+        self._watchers = {w: said for w, said in self._watchers.items() if now - said[1] < _HOLD}
+        receivers = {w: session for w, (session, _) in self._watchers.items()}
         if self._client is not None:
+            receivers[self._client] = self._session
+        for receiver, session in receivers.items():
             packet = Packet(
-                kind=kind, robot=self._id, session=self._session, episode=self._episode,
-                seq=self._seq, time=now, challenge=self._challenge, values=values,
+                kind=Kind.MEASUREMENT, robot=self._id, session=session, episode=self._episode,
+                seq=self._seq, time=now, values=values, answers=int(not self.damping),
+                challenge=self._challenge if receiver == self._client else 0,
             )  # fmt: skip
-            self._transmit(packet, self._client)
+            self._transmit(packet, receiver)
 
     def _transmit(self, packet: Packet, receiver: Any) -> None:
         assert self._socket is not None  # checked by _receive

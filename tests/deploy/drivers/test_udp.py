@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from sim2real.deploy.driver import Command, connected
+from sim2real.deploy.driver import Command, StopMode, connected
 from sim2real.deploy.drivers.robot_clock import RobotClock
 from sim2real.deploy.drivers.udp import UdpDriver
 from sim2real.deploy.robot_side.packets import Kind, Packet, parse_address, robot_id
@@ -343,3 +343,62 @@ def test_the_robots_side_knows_how_long_a_measurement_waits_for_its_answer(wire)
     wire.send(Kind.COMMAND, 3, 1.5, 1.0, answers=NOW - 4 * MS)
     wire.turn()
     assert wire.side.latency == pytest.approx(3e-3)
+
+
+def test_who_watches_gets_measurements_beside_the_one_who_commands_and_sends_nothing(wire):
+    wire.send(Kind.COMMAND, 2, 1.5, 1.0)
+    watcher = Wire(wire.robot, wire.side, session=9)
+    watcher.send(Kind.WATCH, 1)
+    assert wire.turn() == [1.5]
+    wire.heard()
+    assert wire.turn() == [1.5]
+    assert [p.kind for p in wire.heard()] == [Kind.MEASUREMENT]
+    assert {p.session for p in watcher.heard()} == {9}
+    watcher.send(Kind.COMMAND, 2, -1.0, 1.0)
+    watcher.send(Kind.DAMP, 3)
+    assert wire.turn() == [1.5]
+    assert {p.challenge for p in watcher.heard()} == {0}  # with it, it could command
+    watcher.socket.close()
+
+
+def test_who_watches_is_forgotten_when_silent(wire):
+    watcher = Wire(wire.robot, wire.side, session=9)
+    watcher.send(Kind.WATCH, 1)
+    wire.turn()
+    watcher.heard()
+    wire.turn(NOW + 600 * MS)
+    assert watcher.heard() == []
+    watcher.socket.close()
+
+
+def test_a_fifth_watcher_is_refused(wire):
+    watchers = [Wire(wire.robot, wire.side, session=10 + i) for i in range(5)]
+    for watcher in watchers:
+        watcher.send(Kind.WATCH, 1)
+        wire.turn()
+    assert watchers[4].heard()[0].kind == Kind.REFUSED
+    for watcher in watchers:
+        watcher.socket.close()
+
+
+def test_a_driver_that_watches_cannot_command(pendulum):
+    with running(pendulum) as (side, _):
+        driver = UdpDriver(pendulum, side.address, watch=True)
+        with connected(driver):
+            until(lambda: driver.read() is not None)
+            with pytest.raises(LinkError, match="sends no commands"):
+                write(driver, [0.5])
+            driver.stop()
+        assert side.damping
+
+
+def test_the_stiffness_of_a_command_reaches_the_robot(arm):
+    with UdpRobot(arm, "127.0.0.1:0") as side:
+        wire = Wire(arm, side)
+        wire.send(Kind.HELLO, 1)
+        wire.turn()
+        wire.send(Kind.COMMAND, 2, 1.3, 1.5, 0.1)
+        np.testing.assert_allclose(wire.turn(), [0.4, 1.5])
+        wire.send(Kind.DAMP, 3, float(StopMode.HOLD))
+        assert wire.turn()[0] == 0.3
+        wire.socket.close()
