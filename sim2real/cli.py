@@ -20,6 +20,7 @@ VERBS = {
     "check": "check an exported controller on this machine",
     "diff": "show what differs between two exported controllers",
     "robot": "start a virtual robot: a simulation behind a link",
+    "serve": "put a robot behind a link: serial servos, ROS 2",
     "deploy": "run a controller on a robot",
     "record": "play an excitation on a robot and record it",
     "excite": "play the motion that tells a recipe's parameters",
