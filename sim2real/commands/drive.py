@@ -1,19 +1,22 @@
 """What `deploy` and `record` share: one run of the control loop, with a progress bar."""
 
+import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from sim2real.commands.console import notes, progress_bar
 from sim2real.deploy.driver import RobotDriver
 from sim2real.deploy.loop import RunSummary, run
-from sim2real.deploy.recorder import Recorder
+from sim2real.deploy.recorder import MEMORY, Recorder
 from sim2real.deploy.robot_side.keys import load_key
 from sim2real.deploy.source import CommandSource
 from sim2real.deploy.supervisor import State
+from sim2real.deploy.watchdog import Watchdog
 from sim2real.errors import ConfigError
 
 
-def drive(
+def drive(  # noqa: PLR0913 - each is one thing, and all but two have names
     source: CommandSource,
     driver: RobotDriver,
     *,
@@ -21,32 +24,42 @@ def drive(
     path: Path | None,
     title: str,
     goal: Sequence[float] | None = None,
+    shadow: bool = False,
+    trips: Path = Path("trips"),
 ) -> RunSummary:
-    """Return how a run went, recorded to `path` if one is given."""
+    """Return how a run went, recorded to `path`, or if that is None and it trips into `trips`."""
     if path is not None and path.exists():
         raise ConfigError(f"{path} exists: recordings are not overwritten; choose another place")
+    black_box = path is None
+    if path is None:
+        name = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+        path = trips / f"{driver.robot.name}-{name}-{os.getpid()}.mcap"
+    recorder = Recorder(
+        path, driver.robot, origin=source.origin, goal=source.goal if goal is None else goal,
+        shadow=shadow, black_box=black_box)  # fmt: skip
+    watchdog = Watchdog()
+    watchdog.ready()
     with progress_bar("s") as bar:
         task = bar.add_task(title, total=seconds, note="")
 
         def show(state: State, elapsed: float) -> None:
+            watchdog.alive()
             bar.update(task, completed=min(elapsed, seconds), note=state.name.lower(), refresh=True)
 
-        if path is None:
-            summary = run(source, driver, seconds=seconds, goal=goal, on_progress=show)
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            pursued = source.goal if goal is None else goal
-            with Recorder(
-                path, driver.robot, origin=source.origin, goal=tuple(pursued)
-            ) as recorder:
-                summary = run(
-                    source, driver, seconds=seconds, goal=goal, recorder=recorder,
-                    on_progress=show)  # fmt: skip
+        with recorder:
+            summary = run(
+                source, driver, seconds=seconds, goal=goal, recorder=recorder, on_progress=show,
+                shadow=shadow)  # fmt: skip
+            if summary.ended == "trip":
+                recorder.keep()
         bar.update(task, completed=min(summary.seconds, seconds), note=summary.ended, refresh=True)
+    if black_box and summary.ended == "trip":
+        notes.print(f"the last {MEMORY:g} s are in {path}")
     notes.print(
         f"{summary.ticks} control steps, {summary.late_ticks} skipped, lateness"
         f" {summary.lateness_p50 * 1e3:.2f} ms (median) and {summary.lateness_p99 * 1e3:.2f} ms"
-        f" (99th percentile), {summary.clips} commands limited"
+        f" (99th percentile); the envelope changed {summary.clips} commands,"
+        f" {summary.intervention:.2%}"
     )
     return summary
 

@@ -33,6 +33,8 @@ class RunSummary:
     """Control steps that were skipped, because the one before or its wake-up took too long."""
     clips: int
     """Of the source's commands, those that the envelope changed."""
+    intervention: float
+    """Their share: in training, a policy's `Guard` counts the same."""
     lateness_p50: float
     """Median time from when a control step was due to its begin [s]."""
     lateness_p99: float
@@ -177,6 +179,7 @@ class _Loop:
             ticks=self.ticks,
             late_ticks=self.grid.skipped,
             clips=self.clips,
+            intervention=self.clips / max(self.ticks, 1),
             lateness_p50=float(lateness[0]),
             lateness_p99=float(lateness[1]),
             dropped_rows=self.recorder.dropped if self.recorder else 0,

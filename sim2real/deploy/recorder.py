@@ -96,7 +96,7 @@ class Recorder:
         self._ring = Ring(self._capacity, self._width)
         # monotonic stamps keep their distances; viewers want the date, too
         header = self._header | {
-            "epoch": time.time_ns() - time.monotonic_ns(), "path": str(self.path),
+            "epoch": time.time_ns() - time.monotonic_ns(), "path": str(self.path.absolute()),
             "black_box": self.black_box, "width": self._width, "capacity": self._capacity,
             "ring": self._ring.file,
         }  # fmt: skip
@@ -112,7 +112,8 @@ class Recorder:
 
     def _claim(self) -> None:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if not self.black_box:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.path.exists() or not self.black_box:
                 self.path.open("xb").close()
         except FileExistsError:

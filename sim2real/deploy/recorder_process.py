@@ -59,6 +59,7 @@ def _wait_for_the_end(ring: Ring, header: dict[str, Any], path: Path) -> None:
     while not _ended(None):
         pass
     if ring.wish in (0, KEEP) and ring.count:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("xb") as output:
             file = McapFile(header, output)
             file.next = max(0, ring.count - ring.capacity + 1)

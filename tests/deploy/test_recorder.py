@@ -71,6 +71,7 @@ def test_any_mcap_reader_finds_two_json_channels(tmp_path, pendulum):
         "stiffness",
         "command",
         "wanted",
+        "goal",
     }
     schema = json.loads(rows[0][0].data)
     assert rows[0][0].encoding == "jsonschema"
@@ -212,3 +213,44 @@ def test_a_run_is_recorded(tmp_path, rig, pendulum, fakes):
     assert metadata["origin"] == {"kind": "fake"}
     assert trajectory.rate == pytest.approx(100.0)
     np.testing.assert_array_equal(trajectory.command[:, 0], 0.001 * np.arange(100))
+
+
+def test_a_black_box_writes_its_last_half_minute_when_told_and_else_nothing(tmp_path, pendulum):
+    for told in (False, True):
+        path = tmp_path / "trips" / f"{told}.mcap"
+        with Recorder(path, pendulum, black_box=True) as recorder:
+            for i in range(5000):
+                recorder.record(i, measurement(i), running(np.full(1, 0.1 * i)))
+            if told:
+                recorder.keep()
+        assert path.exists() == told
+    trajectory, _ = read_recording(path)
+    assert len(trajectory.time) == 30 * 100 - 1
+    assert trajectory.command[-1] == pytest.approx(0.1 * 4999)
+
+
+def test_a_black_box_survives_a_process_that_is_killed(tmp_path, pendulum):
+    code = """
+        import os, signal, sys
+        from pathlib import Path
+        import numpy as np
+        from sim2real.deploy.driver import Measurement
+        from sim2real.deploy.recorder import Recorder
+        from sim2real.deploy.supervisor import Decision, State
+        from sim2real.shipped import find_robot
+        from sim2real.signals import Measured
+
+        with Recorder(Path(sys.argv[1]), find_robot("pendulum"), black_box=True) as recorder:
+            for i in range(300):
+                still = Measured(position=np.zeros(1), velocity=np.zeros(1))
+                row = Measurement(seq=i, stamp=i, received=0, signals=still)
+                recorder.record(i, row, Decision(state=State.RUNNING, command=np.zeros(1)))
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    path = tmp_path / "run.mcap"
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code), str(path)], check=False)
+    end = time.monotonic() + 20.0
+    while not (path.exists() and path.read_bytes().endswith(b"MCAP0\r\n")):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert len(read_recording(path)[0].time) == 300
