@@ -72,18 +72,18 @@ class UdpDriver:
             return
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        self._session, self._challenge = secrets.randbits(32), 0
+        self._session, self._challenge, self._refusal = secrets.randbits(32), 0, ""
         self._latest, self._clock = None, RobotClock()
         try:
             self._socket.connect(self._peer)  # nobody else's datagrams arrive
-            answered = self._repeat(self._hello, lambda: self._latest is not None)
+            self._repeat(self._hello, lambda: self._latest is not None or self._refusal != "")
         except OSError as error:
             self.close()
             raise LinkError(f"{self.address} cannot be reached: {error}") from None
         except BaseException:
             self.close()
             raise
-        if not answered:
+        if self._latest is None:
             self.close()
             raise LinkError(
                 self._refusal
@@ -195,7 +195,7 @@ class UdpDriver:
         if packet.robot == self._id:
             return (
                 f"the robot at {self.address} is held by another client: stop that one first; a"
-                " robot takes commands from one client at a time"
+                " robot takes commands from one at a time, and keeps waiting half a second for it"
             )
         return (
             f"the robot at {self.address} is another one ({packet.robot.hex()}) than"
