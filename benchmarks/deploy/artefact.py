@@ -4,7 +4,7 @@
 
 Policies of the sizes that robots get, each exported twice for the SO-101, and compared with torch
 in float64 over 2,000 steps that carry their states. Then 100 single bits of the file are changed,
-each at another place. `proof.py` plants whole bugs; `import_cost.py` has time and memory of an import.
+each at another place. `proof.py` plants whole bugs, `import_cost.py` has what an import costs.
 """
 
 import argparse
