@@ -11,7 +11,7 @@ import tyro
 
 from sim2real import shipped
 from sim2real.commands.console import Flag, Maybe, notes, options, print_json
-from sim2real.commands.drive import drive, key_of
+from sim2real.commands.drive import Watch, drive, key_of
 from sim2real.deploy.controller import Controller
 from sim2real.deploy.driver import connected
 from sim2real.deploy.drivers.udp import UdpDriver
@@ -48,6 +48,11 @@ class Deploy:
     """A folder for recordings, episode-1.mcap and on."""
     trips: Path = Path("trips")
     """A folder for the last 30 s of a run that is not recorded and trips, or is killed."""
+    live: Flag = False
+    """Show rate, latencies, state and margins on the terminal."""
+    page: Maybe[str] = None
+    """host:port of a web page with the same and a stop button, like 127.0.0.1:8080. With it a run
+    that trips waits, damped, until it is re-armed there."""
     realtime: Flag = False
     """Run before all ordinary processes (SCHED_FIFO), with memory that stays in place."""
     json: Flag = False
@@ -71,7 +76,7 @@ def main(arguments: Sequence[str]) -> None:
             summary = drive(
                 controller, driver, seconds=chosen.seconds, goal=chosen.goal, path=path,
                 title=f"episode {episode}/{chosen.episodes}", shadow=chosen.shadow,
-                trips=chosen.trips)  # fmt: skip
+                trips=chosen.trips, watch=Watch(live=chosen.live, page=chosen.page))  # fmt: skip
             summaries.append(summary)
             if summary.ended != "done":
                 break

@@ -90,7 +90,9 @@ FAULTS: Mapping[str, Fault] = {
     "nothing comes": lambda measured, began: None,
     "the newest stays the newest": lambda measured, began: began,
     "sensors are frozen": _frozen,
-    "older ones come": lambda measured, began: dataclasses.replace(began, seq=began.seq - 1),
+    "older ones come": lambda measured, began: dataclasses.replace(
+        began, seq=began.seq - 1_000_000
+    ),
     "the robot's clock jumps back": _shifted(-1.0),
     "the robot's clock jumps ahead": _shifted(1.0),
     "joints are exchanged": _permuted,

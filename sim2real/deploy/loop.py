@@ -11,10 +11,11 @@ from sim2real.deploy.clock import Clock, Grid, MonotonicClock
 from sim2real.deploy.driver import Array, Command, RobotDriver
 from sim2real.deploy.envelope.bounds import Envelope
 from sim2real.deploy.envelope.verdict import Verdict
+from sim2real.deploy.operator import Operator
 from sim2real.deploy.process import Stop, frozen_gc, stop_on_signals
 from sim2real.deploy.recorder import Recorder
 from sim2real.deploy.source import CommandSource
-from sim2real.deploy.supervisor import Decision, State, Supervisor
+from sim2real.deploy.supervisor import Decision, Event, State, Supervisor
 from sim2real.errors import ControllerError
 
 
@@ -41,6 +42,8 @@ class RunSummary:
     """99th percentile of the same [s]."""
     dropped_rows: int
     """Rows that the recorder had to leave out."""
+    counts: dict[str, int]
+    """Control steps in which the source fell back on something, by what it calls it."""
 
 
 def run(  # noqa: PLR0913 - each is one thing, and all but two have names
@@ -53,6 +56,7 @@ def run(  # noqa: PLR0913 - each is one thing, and all but two have names
     on_progress: Callable[[State, float], None] | None = None,
     envelope: Envelope | None = None,
     shadow: bool = False,
+    operator: Operator | None = None,
     clock: Clock | None = None,
 ) -> RunSummary:
     """Drive the robot with the source's commands; return how it went.
@@ -71,6 +75,7 @@ def run(  # noqa: PLR0913 - each is one thing, and all but two have names
             for how long the source has commanded [s].
         envelope: another envelope than the robot's own.
         shadow: decide all, send nothing; the source commands at once, for there is no way home.
+        operator: who may stop the run and, after a trip, re-arm it; without one a trip ends it.
         clock: another clock than the computer's.
 
     Raises:
@@ -80,6 +85,7 @@ def run(  # noqa: PLR0913 - each is one thing, and all but two have names
     envelope = envelope or Envelope.of(driver.robot)
     supervisor = Supervisor(source, driver.robot, envelope=envelope, shadow=shadow)
     loop = _Loop(supervisor, driver, _goal(source, goal), recorder, clock or MonotonicClock())
+    loop.operator = operator
     try:
         with stop_on_signals() as stop, frozen_gc():
             return loop.drive(seconds, stop, on_progress)
@@ -114,6 +120,7 @@ class _Loop:
         self.recorder, self.clock = recorder, clock
         self.lease = round(supervisor.envelope.max_age * 1e9)
         self.grid = Grid(clock, driver.robot.control_hz)
+        self.operator: Operator | None = None
         self.ticks = self.clips = 0
         self.reported, self.shown = 0, State.OFF
 
@@ -122,11 +129,12 @@ class _Loop:
     ) -> RunSummary:
         """Turn until the source has commanded for so long, or something ends it."""
         supervisor = self.supervisor
-        while not (supervisor.began and self.commanded() >= seconds):
+        while supervisor.tripped or not (supervisor.began and self.commanded() >= seconds):
             if stop.requested:
-                return self.summary("stopped", stop.requested)
+                tripped = supervisor.tripped
+                return self.summary("trip" if tripped else "stopped", tripped or stop.requested)
             self.tick()
-            if supervisor.tripped:
+            if supervisor.tripped and self.operator is None:
                 return self.summary("trip", supervisor.tripped)
             if on_progress:
                 self.report(on_progress)
@@ -137,10 +145,11 @@ class _Loop:
         """Do one control step."""
         measured = self.driver.read()
         now = self.clock.now()
-        decision = self.supervisor.step(now, measured, self.goal)
+        event = Event.NONE if self.operator is None else self.operator.poll()
+        decision = self.supervisor.step(now, measured, self.goal, event)
         self.send(now, decision)
         if self.recorder is not None and measured is not None:
-            self.recorder.record(now, measured, decision, self.goal)
+            self.recorder.record(now, measured, decision, self.goal, event)
         if decision.wanted is not None:
             self.ticks += 1
             self.clips += decision.check.verdict == Verdict.CLIP
@@ -183,4 +192,5 @@ class _Loop:
             lateness_p50=float(lateness[0]),
             lateness_p99=float(lateness[1]),
             dropped_rows=self.recorder.dropped if self.recorder else 0,
+            counts=self.source.counts(),
         )

@@ -14,9 +14,10 @@ import numpy as np
 
 from sim2real import config
 from sim2real.deploy.driver import Array, Measurement
+from sim2real.deploy.envelope.verdict import Verdict
 from sim2real.deploy.ring import Ring
 from sim2real.deploy.spec import robot_hash
-from sim2real.deploy.supervisor import Decision
+from sim2real.deploy.supervisor import Decision, Event
 from sim2real.errors import LogError
 from sim2real.robot import EnvelopeOptions, Robot
 from sim2real.signals import measured_signals, row_size
@@ -122,7 +123,12 @@ class Recorder:
             raise LogError(f"{self.path} cannot be written: {error.strerror}") from None
 
     def record(
-        self, now: int, measured: Measurement, decision: Decision, goal: Array | None = None
+        self,
+        now: int,
+        measured: Measurement,
+        decision: Decision,
+        goal: Array | None = None,
+        event: Event = Event.NONE,
     ) -> None:
         """Add a row; never waits.
 
@@ -131,12 +137,12 @@ class Recorder:
             measured: what was measured.
             decision: what came of it.
             goal: what the source pursues (ngoal,); if not given, as at the start.
+            event: what a person did.
         """
-        assert self._ring is not None  # within the context
-        integers, numbers = self._ring.slot()
+        integers, numbers = self.ring.slot()
         integers[:] = (
             now, decision.state, decision.check.verdict, measured.seq, measured.stamp,
-            measured.received)  # fmt: skip
+            measured.received, event)  # fmt: skip
         numbers[self._measured] = np.concatenate(list(measured.signals.signals().values()))
         numbers[self._command] = np.nan if decision.command is None else decision.command
         numbers[self._wanted] = np.nan if decision.wanted is None else decision.wanted
@@ -145,7 +151,9 @@ class Recorder:
         numbers[self._goal] = self._header["goal"] if goal is None else goal
         if measured.health is not None:
             self._record_health(numbers, measured)
-        self._ring.push()
+        if decision.check.verdict == Verdict.TRIP:
+            self.ring.reason = decision.check.reason
+        self.ring.push()
 
     def _record_health(self, numbers: np.ndarray, measured: Measurement) -> None:
         assert measured.health is not None  # checked by record
@@ -153,6 +161,12 @@ class Recorder:
             numbers[self._temperature] = measured.health.temperature
         if measured.health.voltage is not None:
             numbers[self._temperature.stop] = measured.health.voltage
+
+    @property
+    def ring(self) -> Ring:
+        """The rows in memory, for whoever watches the run."""
+        assert self._ring is not None  # within the context
+        return self._ring
 
     def keep(self) -> None:
         """Have a black box write what it holds, at the end."""

@@ -23,6 +23,7 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
     "measurement": {"seq": _INTEGER, "stamp": _INTEGER, "received": _INTEGER},
     "command": {
         "stamp": _INTEGER, "tick": _INTEGER, "state": _INTEGER, "verdict": _INTEGER,
+        "event": _INTEGER,
         "stiffness": {"type": "number"}, "command": _NUMBERS_OR_NULL, "wanted": _NUMBERS_OR_NULL,
         "goal": _NUMBERS,
     },
@@ -110,7 +111,7 @@ class McapFile:
             self._add(row, values)
 
     def _add(self, integers: list[int], numbers: np.ndarray) -> None:
-        tick, state, verdict, seq, stamp, received = integers
+        tick, state, verdict, seq, stamp, received, event = integers
         n = self.ncommand
         ends = np.cumsum([*self.sizes.values(), n, n])
         *signals, command, wanted, rest = np.split(numbers, ends)
@@ -123,7 +124,7 @@ class McapFile:
         if np.isfinite(voltage).all():
             measured["voltage"] = float(voltage[0])
         sent = {
-            "stamp": stamp, "tick": tick, "state": state, "verdict": verdict,
+            "stamp": stamp, "tick": tick, "state": state, "verdict": verdict, "event": event,
             "stiffness": float(stiffness[0]), "command": _given(command), "wanted": _given(wanted),
             "goal": _plain(goal),
         }  # fmt: skip

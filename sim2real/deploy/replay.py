@@ -14,7 +14,7 @@ from sim2real.deploy.envelope.bounds import Envelope
 from sim2real.deploy.envelope.verdict import Check, Verdict
 from sim2real.deploy.recording import read_metadata, records
 from sim2real.deploy.source import CommandSource
-from sim2real.deploy.supervisor import Decision, State, Supervisor
+from sim2real.deploy.supervisor import Decision, Event, State, Supervisor
 from sim2real.errors import LogError
 from sim2real.robot import EnvelopeOptions, Robot
 from sim2real.signals import Measured
@@ -28,6 +28,7 @@ class Step:
     """When it was decided, by the clock of the controller's computer [ns]."""
     measured: Measurement
     goal: Array
+    event: Event
     decision: Decision
 
 
@@ -72,9 +73,7 @@ def replay(path: Path, source: CommandSource, robot: Robot) -> Replay:
     )
     number = -1
     for number, step in enumerate(read_steps(path, robot)):
-        if supervisor.tripped and step.decision.state != State.DAMP:
-            supervisor.rearm()
-        decision = supervisor.step(step.tick, step.measured, step.goal)
+        decision = supervisor.step(step.tick, step.measured, step.goal, step.event)
         found = _difference(number, robot, step.decision, decision)
         if found is not None:
             return Replay(steps=number + 1, difference=found)
@@ -91,7 +90,7 @@ def read_steps(path: Path, robot: Robot) -> Iterator[Step]:
             elif kind == "command" and measured is not None:
                 yield Step(
                     tick=content["tick"], measured=measured, goal=_array(content["goal"]),
-                    decision=_decision(content))  # fmt: skip
+                    event=Event(content["event"]), decision=_decision(content))  # fmt: skip
         except (KeyError, TypeError, ValueError) as error:
             raise LogError(f"{path}: a damaged recording: {error!r}") from None
 

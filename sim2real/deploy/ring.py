@@ -1,7 +1,8 @@
 """Rows of a run in shared memory: one process writes, another reads, and neither waits.
 
-    head: count u64 · lost u64 · wish u64 · padding to 64 bytes
-    rows: capacity × (tick, state, verdict, seq, stamp, received: 6 × i64; numbers: n × f64)
+    head: count u64 · lost u64 · wish u64 · stops u64 · rearms u64 · padding to 64 bytes
+          · reason: 192 bytes of UTF-8
+    rows: capacity × (tick, state, verdict, seq, stamp, received, event: 7 × i64; numbers: n × f64)
 
 The writer fills a row before it counts it; the reader takes counted rows, and then looks whether
 they have been overwritten meanwhile. The file has no name: it is gone with the last process.
@@ -16,8 +17,9 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-_HEAD = 64
-INTEGERS = 6
+_WORDS, _REASON = 64, 192
+_HEAD = _WORDS + _REASON
+INTEGERS = 7
 
 
 @final
@@ -30,7 +32,7 @@ class Ring:
         size = _HEAD + capacity * 8 * (INTEGERS + width)
         self.file = _unnamed(size) if file is None else file
         self._memory = mmap.mmap(self.file, size)
-        self._head = np.frombuffer(self._memory, np.uint64, 3)
+        self._head = np.frombuffer(self._memory, np.uint64, 5)
         words = np.frombuffer(self._memory, np.int64, offset=_HEAD).reshape(capacity, -1)
         self.integers: NDArray[np.int64] = words[:, :INTEGERS]
         self.numbers: NDArray[np.float64] = words.view(np.float64)[:, INTEGERS:]
@@ -57,6 +59,34 @@ class Ring:
     @wish.setter
     def wish(self, value: int) -> None:
         self._head[2] = value
+
+    @property
+    def stops(self) -> int:
+        """How often an operator asked for a stop."""
+        return int(self._head[3])
+
+    @property
+    def rearms(self) -> int:
+        """How often an operator asked to leave a trip."""
+        return int(self._head[4])
+
+    def ask_stop(self) -> None:
+        """Have the loop trip."""
+        self._head[3] += 1
+
+    def ask_rearm(self) -> None:
+        """Have the loop leave a trip."""
+        self._head[4] += 1
+
+    @property
+    def reason(self) -> str:
+        """Why the run tripped; empty while it has not."""
+        text = bytes(self._memory[_WORDS:_HEAD]).partition(b"\0")[0]
+        return text.decode(errors="ignore")
+
+    @reason.setter
+    def reason(self, value: str) -> None:
+        self._memory[_WORDS:_HEAD] = value.encode()[: _REASON - 1].ljust(_REASON, b"\0")
 
     def slot(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return the row to be filled next, to be counted by `push`."""

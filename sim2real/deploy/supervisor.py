@@ -40,6 +40,14 @@ class State(IntEnum):
     """The source commands."""
 
 
+class Event(IntEnum):
+    """What a person did."""
+
+    NONE = 0
+    STOP = 1
+    REARM = 2
+
+
 @dataclass(frozen=True, kw_only=True)
 class Decision:
     """What a control step came to."""
@@ -96,14 +104,21 @@ class Supervisor:
         self._enter(State.DAMP, now)
         return Decision(state=State.DAMP, check=Check(Verdict.TRIP, reason))
 
-    def step(self, now: int, measured: Measurement | None, goal: Array) -> Decision:
+    def step(
+        self, now: int, measured: Measurement | None, goal: Array, event: Event = Event.NONE
+    ) -> Decision:
         """Return what is to be done.
 
         Args:
             now: the time of this computer's clock [ns].
             measured: the newest measurement, None if there was none yet.
             goal: what the source pursues (ngoal,).
+            event: what a person did since the step before.
         """
+        if event == Event.STOP:
+            return self.trip(now, "somebody stopped it")
+        if event == Event.REARM and self.tripped:
+            self.rearm()
         if self.state == State.OFF:
             self._enter(State.DAMP, now)
         if self.tripped:

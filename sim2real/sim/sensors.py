@@ -112,7 +112,10 @@ class Signal:
         resolution = self.parameters.get("resolution")
         if resolution is None:
             return value
-        return quantized(value, self._for_each_number(resolution[rows], value.shape))
+        step = self._for_each_number(resolution[rows], value.shape)
+        if not self._is_orientation:
+            return quantized(value, step)
+        return imu.normalized(quantized(value, 0.5 * step))  # a number is half an angle's sine
 
     def _stale(self, rows: Any, clock: Clock) -> NDArray[np.bool_]:
         """Return whose new sample does not come: (n, size); the first one always does."""

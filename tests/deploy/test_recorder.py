@@ -68,6 +68,7 @@ def test_any_mcap_reader_finds_two_json_channels(tmp_path, pendulum):
         "tick",
         "state",
         "verdict",
+        "event",
         "stiffness",
         "command",
         "wanted",

@@ -206,6 +206,20 @@ def test_a_noisy_orientation_is_turned_about_the_bodys_axes_and_stays_a_rotation
     )
 
 
+@pytest.mark.parametrize("resolution", [0.01, 0.05])
+def test_a_quantized_orientation_is_a_rotation_in_steps_of_its_resolution(resolution):
+    angle = np.linspace(-0.2, 0.2, 401)
+    sensors, clock = orientations(len(angle), resolution=resolution)
+    turned = Rotation.from_rotvec(angle[:, None] * [0.0, 1.0, 0.0])
+    truth = {"orientation": turned.as_quat(scalar_first=True)}
+    sensors.reset(np.arange(len(angle)), truth, clock)
+    values = sensors.measure(truth, clock)["orientation"]
+    np.testing.assert_allclose(np.linalg.norm(values, axis=1), 1.0)
+    seen = Rotation.from_quat(values, scalar_first=True).as_rotvec()[:, 1]
+    assert np.abs(seen - angle).max() == pytest.approx(resolution / 2, rel=0.15)
+    assert len(np.unique(seen.round(6))) <= 0.4 / resolution + 5
+
+
 def test_a_delayed_orientation_is_that_of_a_while_ago():
     sensors, clock = orientations(1, delay=0.025)
     sensors.reset(np.arange(1), {"orientation": np.array([[1.0, 0, 0, 0]])}, clock)

@@ -60,7 +60,6 @@ class UdpRobot:
         """Session, and when they were heard of [ns], of those who get measurements only."""
         self._session = self._heard = self._newest = self._now = self._challenge = 0
         self._seq = self._episode = 0
-        self._told = -1
         self._lease = Lease(robot)
         self._latencies = (0, 0)
 
@@ -74,6 +73,11 @@ class UdpRobot:
     def damping(self) -> bool:
         """Whether no command is held."""
         return self._lease.damping
+
+    @property
+    def stop_mode(self) -> StopMode:
+        """How the robot stops while it damps: what the client asked for."""
+        return self._lease.mode
 
     @property
     def in_use(self) -> bool:
@@ -113,22 +117,19 @@ class UdpRobot:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def exchange(self, now: int, measured: Measured, stamp: int | None = None) -> Array:
+    def exchange(self, now: int, measured: Measured) -> Array:
         """Send a measurement; return the command (ncommand,) to act on until the next exchange.
 
         Args:
             now: the robot's clock [ns].
             measured: what the robot measures, each signal (size,).
-            stamp: when that was, by the robot's clock [ns]: what has been sent is not sent again;
-                `now` if not given.
         """
         self._seq, self._now = self._seq + 1, now
         row = measured.row()
         self._receive(now)
         command = self._lease.act(now, measured)
-        if np.isfinite(row).all() and (stamp is None or stamp > self._told):
-            self._told = now if stamp is None else stamp
-            self._tell(now, self._told, tuple(row))
+        if np.isfinite(row).all():
+            self._tell(now, tuple(row))
         return command
 
     def reset_done(self) -> None:
@@ -202,7 +203,7 @@ class UdpRobot:
         answer = Packet(kind=Kind.REFUSED, robot=self._id, session=packet.session, seq=self._seq)
         self._transmit(answer, sender)
 
-    def _tell(self, now: int, stamp: int, values: tuple[float, ...]) -> None:
+    def _tell(self, now: int, values: tuple[float, ...]) -> None:
         """Send a measurement to whoever holds the robot, and to those who watch."""
         self._watchers = {w: said for w, said in self._watchers.items() if now - said[1] < _HOLD}
         receivers = {w: session for w, (session, _) in self._watchers.items()}
@@ -211,7 +212,7 @@ class UdpRobot:
         for receiver, session in receivers.items():
             packet = Packet(
                 kind=Kind.MEASUREMENT, robot=self._id, session=session, episode=self._episode,
-                seq=self._seq, time=stamp, values=values, answers=int(not self.damping),
+                seq=self._seq, time=now, values=values, answers=int(not self.damping),
                 challenge=self._challenge if receiver == self._client else 0,
             )  # fmt: skip
             self._transmit(packet, receiver)

@@ -1,125 +1,127 @@
-"""A robot whose own side would hold for ever damps behind `serve`."""
+import socket
 
 import numpy as np
 import pytest
 
-from sim2real.deploy.driver import Command, Measurement, StopMode
-from sim2real.deploy.drivers.udp import UdpDriver
+from sim2real.deploy.driver import StopMode
 from sim2real.deploy.robot_side.hold import serve
+from sim2real.deploy.robot_side.packets import Kind, Packet, parse_address, robot_id
 from sim2real.deploy.robot_side.udp_robot import UdpRobot
 from sim2real.errors import ConfigError, LinkError
-from sim2real.signals import Measured
+
+MS = 1_000_000
 
 
-class Holding:
-    """Servos that hold their last target for ever, and follow it at once."""
+class Client:
+    """Sends a command that holds for 100 ms, once, as soon as a measurement has come."""
 
-    def __init__(self, robot, clock):
-        self.robot, self.clock = robot, clock
-        self.position = np.full(len(robot.joints), 0.2)
-        self.targets: list[np.ndarray] = []
-        self.stops: list[StopMode] = []
-        self.frozen = False
-        self.latest: Measurement | None = None
+    def __init__(self, robot, side, driver):
+        self.robot, self.side, self.driver, self.sent = robot, side, driver, None
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.connect(parse_address(side.address))
+        self.say(Kind.HELLO, 1)
 
-    def open(self):
-        pass
+    def say(self, kind, seq, *values, until=0):
+        packet = Packet(kind=kind, robot=robot_id(self.robot), session=7, seq=seq, time=until,
+                        challenge=self.side._challenge, values=values)  # fmt: skip
+        self.socket.send(packet.encode())
 
-    def close(self):
-        pass
-
-    def read(self):
-        if not self.frozen:
-            now = self.clock.now()
-            signals = Measured(position=self.position.copy(), velocity=self.position * 0.0)
-            self.latest = Measurement(seq=now, stamp=0, received=now, signals=signals)
-        return self.latest
-
-    def write(self, command):
-        self.targets.append(command.target)
-
-    def stop(self, mode=StopMode.DAMP):
-        self.stops.append(mode)
+    def look(self, measured):
+        if self.sent is None and measured.seq == 10:
+            self.sent = measured.stamp
+            self.say(Kind.COMMAND, 2, 0.3, 1.0, 1.0, until=measured.stamp + 100 * MS)
+        return measured
 
 
 @pytest.fixture
-def rig(arm, fakes):
+def served(arm, fakes):
+    """An arm behind a driver of its own, and a client of the process that holds it."""
     clock = fakes[0]()
-    driver = Holding(arm, clock)
+    driver = fakes[1](arm, clock)
     with UdpRobot(arm, "127.0.0.1:0") as side:
-        client = UdpDriver(arm, side.address)
-        yield clock, driver, side, client
-        client.close()
+        client = Client(arm, side, driver)
+        driver.reading = client.look
+        yield driver, side, clock
+        client.socket.close()
 
 
-def turn(rig, count=1):
-    clock, driver, side, _ = rig
-    serve(driver, side, hz=100, seconds=count / 100 - 0.005, clock=clock)
+def test_a_command_is_handed_on_until_its_lease_ends_and_then_the_robot_is_stopped(served):
+    driver, side, clock = served
+    serve(driver, side, hz=200, seconds=1.0, clock=clock)
+    kinds = ["stop" if isinstance(entry, str) else "command" for entry in driver.log]
+    first, count = kinds.index("command"), kinds.count("command")
+    assert kinds[first : first + count] == ["command"] * count  # in one piece
+    assert count == 20  # 100 ms at 200 Hz
+    assert set(kinds[first + count :]) == {"stop"}
+    np.testing.assert_array_equal(driver.commands, [[0.3, 1.0]] * 20)
 
 
-def opened(rig):
-    """Open the client between two turns of the robot's loop."""
-    client = rig[3]
-    client._repeat = lambda kind, done: [client._send(kind), turn(rig, 2), client.read()] and done()
-    client.open()
-    return client
+def test_a_driver_that_says_nothing_new_is_stopped(served):
+    driver, side, clock = served
+    look, last = driver.reading, []
+
+    def stuck(measured):
+        last[:] = [look(measured)] if measured.seq <= 15 else last
+        return last[0]
+
+    driver.reading = stuck
+    serve(driver, side, hz=200, seconds=1.0, clock=clock)
+    assert driver.log[-100:] == ["damp"] * 100
 
 
-def test_a_command_reaches_the_robot_until_it_lapses(rig):
-    _, driver, _, _ = rig
-    client = opened(rig)
-    stamp = client.read().stamp
-    client.write(Command(seq=1, valid_until=stamp + 50_000_000, target=np.array([0.7, 1.0])))
-    driver.targets.clear()
-    turn(rig, 12)
-    moved = [target.tolist() for target in driver.targets]
-    assert moved[0] == [0.7, 1.0]
-    assert moved[-1] == [0.2, 0.0]  # where the servo is; a motor brakes
-    assert moved.index([0.2, 0.0]) <= 6  # 50 ms and a turn
+def test_a_driver_that_breaks_is_stopped_and_told(served):
+    driver, side, clock = served
+
+    def broken(measured):
+        if measured.seq == 20:
+            raise LinkError("the cable is out")
+        return measured
+
+    driver.reading = broken
+    with pytest.raises(LinkError, match="cable"):
+        serve(driver, side, hz=200, seconds=1.0, clock=clock)
+    assert driver.log[-1] == "damp"
 
 
-def test_a_servo_that_is_pushed_while_it_damps_is_followed(rig):
-    _, driver, _, _ = rig
-    turn(rig, 2)
-    driver.position[0] = 0.4
-    turn(rig, 2)
-    assert driver.targets[-1][0] == 0.4
+def test_the_mode_of_a_stop_reaches_the_robot(served, monkeypatch):
+    driver, side, clock = served
+    modes = []
+    monkeypatch.setattr(driver, "stop", lambda mode=StopMode.DAMP: modes.append(mode))
+
+    def look(measured):
+        if measured.seq == 20:
+            client.say(Kind.DAMP, 3, float(StopMode.OFF))
+        return measured
+
+    client, driver.reading = driver.reading.__self__, look
+    serve(driver, side, hz=200, seconds=0.5, clock=clock)
+    assert modes[:10] == [StopMode.DAMP] * 10
+    assert modes[30:-1] == [StopMode.OFF] * len(modes[30:-1])
+    assert modes[-1] == StopMode.DAMP  # when it ends
 
 
-def test_a_measurement_that_stays_the_same_is_told_once(rig):
-    clock, driver, _, _ = rig
-    client = opened(rig)
-    driver.frozen = True
-    seen = {client.read().seq}
-    for _ in range(5):
-        turn(rig, 3)
-        seen.add(client.read().seq)
-    assert len(seen) <= 2
-    assert clock.now() - client.read().stamp > 100_000_000  # and so its age can be seen
+def test_nobody_is_told_that_a_real_robot_was_put_back_to_its_start(served):
+    driver, side, clock = served
+
+    def look(measured):
+        if measured.seq % 10 == 5:
+            client.say(Kind.RESET, measured.seq)
+        return measured
+
+    client, driver.reading = driver.reading.__self__, look
+    serve(driver, side, hz=200, seconds=0.5, clock=clock)
+    assert side._episode == 0
+    assert not side.reset_requested
 
 
-def test_however_it_ends_the_robot_is_stopped(rig):
-    _, driver, _, _ = rig
-    turn(rig, 3)
-    assert driver.stops == [StopMode.DAMP]
-
-    def gone():
-        raise LinkError("the port is gone")
-
-    driver.read = gone
-    with pytest.raises(LinkError):
-        turn(rig, 3)
-    assert driver.stops == [StopMode.DAMP] * 2
+def test_each_turn_is_told_to_whoever_watches_over_the_process(served):
+    driver, side, clock = served
+    turns = []
+    serve(driver, side, hz=200, seconds=0.5, clock=clock, on_turn=lambda: turns.append(1))
+    assert len(turns) == 100
 
 
-def test_nobody_is_told_that_the_robot_was_put_back_to_its_start(rig):
-    client = opened(rig)
-    client._repeat = lambda kind, done: [client._send(kind), turn(rig, 3), client.read()] and done()
-    with pytest.raises(LinkError, match="does not reset itself"):
-        client.reset()
-
-
-def test_a_loop_slower_than_the_controller_is_refused(rig):
-    clock, driver, side, _ = rig
+def test_a_loop_slower_than_the_controller_is_refused(served):
+    driver, side, clock = served
     with pytest.raises(ConfigError, match="less than the controller's 50"):
         serve(driver, side, hz=20, clock=clock)
