@@ -18,6 +18,7 @@ from sim2real.sim.table import Table
 Array = NDArray[np.float64]
 
 NOMINAL = {
+    "gain": 1.0,
     **dict.fromkeys(("bias", "noise", "drift", "walk"), 0.0),
     **dict.fromkeys(("resolution", "dropout", "delay", "delay_jitter"), 0.0),
     "freeze_time": math.inf,
@@ -94,6 +95,8 @@ class Signal:
 
     def _disturbed(self, value: Array, rows: Any, clock: Clock, z: Array) -> Array:
         get = self.parameters.get
+        if (gain := get("gain")) is not None:
+            value = gain[rows] * value
         errors: list[Array] = []
         if (bias := get("bias")) is not None:
             errors.append(bias[rows])

@@ -142,7 +142,12 @@ def test_the_resolution_is_the_last_thing_that_happens_to_a_value():
     assert len(np.unique(measured)) > 3
 
 
-ALL = {"bias": 0.1, "noise": 0.02, "drift": 0.1, "walk": 0.1, "resolution": 0.001,
+def test_an_offset_is_not_multiplied_by_the_gain():
+    measured = Plant(gain=0.9, bias=0.05).play(ramp(20))
+    np.testing.assert_allclose(measured, 0.9 * Plant().play(ramp(20)) + 0.05, atol=1e-12)
+
+
+ALL = {"gain": 1.1, "bias": 0.1, "noise": 0.02, "drift": 0.1, "walk": 0.1, "resolution": 0.001,
        "dropout": 0.3, "freeze_time": 0.3, "delay": 0.013, "delay_jitter": 0.02}  # fmt: skip
 
 

@@ -32,6 +32,7 @@ class _Flaw:
 
 
 _FLAWS = {
+    "gain": _Flaw("factor of the measured {of}, before its offset", "1", _POSITIVE),
     "bias": _Flaw("offset of the measured {of}, constant over an episode", "{unit}", _ANY),
     "noise": _Flaw("standard deviation of the measured {of}, in each sample", "{unit}", _POSITIVE),
     "drift": _Flaw("growth of the offset of the measured {of}", "{unit}/s", _ANY),
@@ -144,6 +145,8 @@ def flaws(base: type[SensorTerm], kind: str, signal: str, unit: str) -> dict[str
     """Return the terms of one signal: `kind.signal_flaw` → its class, derived from `base`."""
     terms: dict[str, type[Term]] = {}
     for parameter, flaw in _FLAWS.items():
+        if parameter == "gain" and signal == "orientation":
+            continue  # there is no half of a rotation's quaternion
         summary = flaw.summary.format(of=signal.replace("_", " "))
         facts = {"__doc__": f"{summary}.", "summary": summary, "unit": flaw.unit.format(unit=unit)}
         facts |= {"bounds": flaw.bounds, "parameter": parameter, "signal": signal}
