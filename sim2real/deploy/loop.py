@@ -192,5 +192,5 @@ class _Loop:
             lateness_p50=float(lateness[0]),
             lateness_p99=float(lateness[1]),
             dropped_rows=self.recorder.dropped if self.recorder else 0,
-            counts=self.source.counts(),
+            counts=self.supervisor.source.counts(),
         )
