@@ -68,13 +68,19 @@ def main() -> None:
     count = 1000 if chosen.quick else chosen.count
     resource.setrlimit(resource.RLIMIT_AS, (_address_space() + (4 << 30),) * 2)
     names = [chosen.only] if chosen.only else list(TARGETS)
-    settings = {"quick": chosen.quick or chosen.only is not None, "count": count, "seed": 0,
+    settings = {"quick": chosen.quick, "seed": 0,
                 "targets": {"crashes": 0, "hangs": 0, "inputs": 1_000_000}}  # fmt: skip
-    results = {}
+    results = before() if chosen.only and not chosen.quick else {}
     for name in names:
         results[name] = fuzz(TARGETS[name](), count, seed=0)
         print(name, results[name])
         print(_result.save("fuzz", settings=settings, results=results), flush=True)
+
+
+def before() -> dict[str, Any]:
+    """Return the results of the parsers that are not fuzzed now."""
+    path = _result.FOLDER / "fuzz.json"
+    return json.loads(path.read_text())["results"] if path.is_file() else {}
 
 
 def fuzz(target: Target, count: int, seed: int) -> dict[str, Any]:
