@@ -14,7 +14,9 @@ VERBS = {
     "robots": "list the robots, or what can be randomized on one",
     "randomize": "show a robot's randomization, check it against logs",
     "train": "train a policy in randomized simulation",
+    "adapt": "train a dynamics model that adapts to a robot's last moments",
     "sensitivity": "find the worlds in which a policy fails, and why",
+    "plan": "drive a robot by planning on its simulation, without training",
     "export": "write a trained policy as one ONNX controller",
     "inspect": "show what an exported controller is and needs",
     "check": "check an exported controller on this machine",
@@ -36,7 +38,9 @@ VERBS = {
 
 EXTRAS = {
     "train": "training",
+    "adapt": "all",
     "export": "training",
+    "plan": "training",
     "diff": "training",
     "robot": "bullet",
     "log": "calibration",

@@ -261,6 +261,12 @@ class Robot:
         """Names of the joints that take commands, in order."""
         return tuple(name for name, joint in self.joints.items() if joint.mode != "passive")
 
+    def drives_like(self, other: "Robot") -> bool:
+        """Return whether one's policies can drive the other: the same joints, at the same rate."""
+        return (tuple(self.joints), self.driven, self.control_hz) == (
+            tuple(other.joints), other.driven, other.control_hz
+        )  # fmt: skip
+
     @property
     def ranges(self) -> dict[str, Range]:
         """The randomized parameters with their parsed distributions; raises ParameterError.
@@ -349,6 +355,11 @@ def _check_groups(groups: list[Correlation], ranges: Mapping[str, Range]) -> Non
             if name in seen:
                 raise ParameterError(f"correlate: {name!r} is named twice: give one group with all")
             seen.add(name)
+        if len(group.parameters) < 2:
+            raise ParameterError(
+                f"correlate: {', '.join(group.parameters) or 'no parameter'} alone cannot be"
+                " correlated: name two parameters or more"
+            )
         if len({ranges[name].when for name in group.parameters}) > 1:
             raise ParameterError(
                 f"correlate: {', '.join(group.parameters)} are drawn at different times: give them"

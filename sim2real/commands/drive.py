@@ -85,4 +85,7 @@ def drive(  # noqa: PLR0913 - each is one thing, and all but two have names
         f" (99th percentile); the envelope changed {summary.clips} commands,"
         f" {summary.intervention:.2%}"
     )
+    if summary.counts:
+        told = ", ".join(f"{count} {name}" for name, count in summary.counts.items())
+        notes.print(f"of these the controller calls {told}")
     return summary

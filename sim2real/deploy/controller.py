@@ -25,6 +25,7 @@ TOLERANCE = 1e-5
 """Largest difference from the golden tape, as a share of the joint's largest command (or of 1)."""
 
 _FLOAT = "tensor(float)"
+_COUNT = "count."
 
 
 @final
@@ -90,6 +91,13 @@ class Controller(CommandSource):
         command, *states = self._session.run(self._outputs, feed)
         feed.update(zip(self._states, states, strict=True))
         return command[0].astype(np.float64)
+
+    def counts(self) -> dict[str, int]:
+        """Return the states named `count.<name>`, in which a controller counts its fallbacks."""
+        counted = {
+            n.removeprefix(_COUNT): v for n, v in self.state().items() if n.startswith(_COUNT)
+        }
+        return {name: round(float(value[0])) for name, value in counted.items()}
 
     def _set_state(self, state: dict[str, tuple[float, ...]]) -> None:
         for name, values in state.items():

@@ -42,6 +42,8 @@ class RunSummary:
     """99th percentile of the same [s]."""
     dropped_rows: int
     """Rows that the recorder had to leave out."""
+    counts: dict[str, int]
+    """Control steps in which the source fell back on something, by what it calls it."""
 
 
 def run(  # noqa: PLR0913 - each is one thing, and all but two have names
@@ -190,4 +192,5 @@ class _Loop:
             lateness_p50=float(lateness[0]),
             lateness_p99=float(lateness[1]),
             dropped_rows=self.recorder.dropped if self.recorder else 0,
+            counts=self.supervisor.source.counts(),
         )

@@ -36,5 +36,9 @@ class CommandSource(ABC):
             goal: (ngoal,), as `goal` of the source.
         """
 
+    def counts(self) -> dict[str, int]:
+        """Return in how many steps since `reset` something was not as it should be, by name."""
+        return {}
+
     def sent(self, command: Array) -> None:  # noqa: B027 - most sources need not know
         """Hear what was really sent (ncommand,), which may be another command than it asked for."""
