@@ -12,9 +12,9 @@ import tyro
 from sim2real import shipped
 from sim2real.commands.console import Flag, Maybe, console, options, print_json, progress_bar
 from sim2real.commands.drive import drive
-from sim2real.deploy.source import CommandSource
 from sim2real.deploy.driver import connected
 from sim2real.deploy.drivers.udp import UdpDriver
+from sim2real.deploy.source import CommandSource
 from sim2real.errors import ConfigError
 from sim2real.mpc.settings import PlannerSettings
 from sim2real.parameters.posterior import Posterior
