@@ -66,6 +66,15 @@ def main() -> None:
         **measured(path, ControllerGraph(robot, env.task, adaptive), env, steps),
     }
     print(results, flush=True)
+    settings = {
+        "planner": dataclasses.asdict(PLANNER),
+        "job": config.to_dict(job),
+        "fault": FAULT,
+        "fails_at": FAILS_AT,
+        "targets": TARGETS,
+        "quick": chosen.quick,
+    }
+    _result.save("controller_file", settings=settings, results=results)
     unadapted = AdaptivePolicy(robot, env.task, dynamics, PLANNER, adapts=False)
     sources = {
         True: Controller.load(path, robot),
@@ -77,14 +86,6 @@ def main() -> None:
     results["runs"] = [{k: v for k, v in run.items() if k != "forward"} for run in runs]
     if not chosen.quick:
         draw(runs, robot.control_hz)
-    settings = {
-        "planner": dataclasses.asdict(PLANNER),
-        "job": config.to_dict(job),
-        "fault": FAULT,
-        "fails_at": FAILS_AT,
-        "targets": TARGETS,
-        "quick": chosen.quick,
-    }
     print("written:", _result.save("controller_file", settings=settings, results=results))
 
 
