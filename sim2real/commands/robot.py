@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from sim2real import config, shipped
 from sim2real.commands.console import Flag, Maybe, notes, options
-from sim2real.deploy.packets import DEFAULT_ADDRESS
-from sim2real.deploy.udp_robot import UdpRobot
+from sim2real.deploy.robot_side.packets import DEFAULT_ADDRESS
+from sim2real.deploy.robot_side.udp_robot import UdpRobot
 from sim2real.parameters.posterior import Posterior
 from sim2real.parameters.randomness import integer_seed
 from sim2real.parameters.ranges import Range

@@ -36,6 +36,8 @@ class Controller(CommandSource):
         self.spec = spec
         self.goal = spec.goal
         self.origin = origin
+        self.warms_up = bool(spec.initial_state.keys() - {"command"})
+        self.blended = True
         self.deviation = float("nan")
         """From the golden tape, as a share: set by `load`."""
         self._session = session
@@ -74,6 +76,9 @@ class Controller(CommandSource):
 
     def reset(self, command: Array) -> None:  # noqa: D102
         self._set_state(self.spec.initial_state)
+        self.sent(command)
+
+    def sent(self, command: Array) -> None:  # noqa: D102
         if "state.command" in self._feed:
             self._feed["state.command"] = np.array([command], np.float32)
 

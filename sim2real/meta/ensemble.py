@@ -40,14 +40,6 @@ class Ensemble(Dynamics):
     def unadapted(self, ntask: int) -> Adapted:  # noqa: D102
         return self._together([model.unadapted(ntask) for model in self.models])
 
-    def error(self, adapted: Adapted, query: Window) -> Tensor:
-        """Return the error of the members' mean."""
-        copies = Window(*(torch.cat([v] * self.members, dim=1) for v in vars(query).values()))
-        inputs = self.scaling.inputs(copies.states, copies.commands)
-        said = torch.stack(adapted.network(inputs).chunk(self.members, dim=1)).mean(dim=0)
-        wrong = (said - self.scaling.changes(query.states, query.next_states)).square().mean(dim=-1)
-        return (wrong * query.known).sum(dim=1) / query.known.sum(dim=1).clamp_min(1.0)
-
     def _together(self, adapted: list[Adapted]) -> Adapted:
         def network(inputs: Tensor) -> Tensor:
             shares = inputs.chunk(self.members, dim=1)

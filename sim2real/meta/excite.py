@@ -5,23 +5,26 @@ from numpy.typing import NDArray
 
 from sim2real.parameters import randomness
 
-_SLOWEST, _FASTEST = 0.3, 4.0
+_SLOWEST, _FASTEST = 0.3, 4.0  # of the sines [Hz]
+_SWING = 0.5  # amplitude of the sines at most: more, and joints are at their limits all the time
+_LASTS = 0.03  # time constant of the noise at most [s]
 
 
 class Excitation:
-    """For each robot and joint a sine of its own, and noise that lasts for a while.
+    """For each robot and joint a slow sine of its own, and noise that lasts for a moment.
 
-    Keyed by (seed, robot, step), as all randomness is.
+    The sine takes the robot to many places, the noise tells there what its drives do. Keyed by (seed, robot, step), as all randomness is.
     """
 
     def __init__(self, seed: int, n: int, ncommand: int, control_hz: float):
-        """Draw sines for `n` robots: amplitudes up to 1, 0.3 to 4 Hz."""
+        """Draw sines for `n` robots, each with a rate, an amplitude and a noise of its own."""
         self._seed, self._who, self._size, self._hz = seed, np.arange(n), ncommand, control_hz
         drawn = randomness.uniform(seed, "excitation", self._who, size=4 * ncommand + 1)
-        self._amplitude, rate, phase, self._noise = np.split(drawn[:, :-1], 4, axis=1)
+        amplitude, rate, phase, self._noise = np.split(drawn[:, :-1], 4, axis=1)
+        self._amplitude = _SWING * amplitude
         self._rate = 2.0 * np.pi * _SLOWEST * (_FASTEST / _SLOWEST) ** rate
         self._phase = 2.0 * np.pi * phase
-        self._keep = np.exp(-1.0 / (control_hz * 0.3 * drawn[:, -1:]))
+        self._keep = np.exp(-1.0 / (control_hz * _LASTS * drawn[:, -1:]))
         self._wander = np.zeros((n, ncommand))
 
     def __call__(self, step: int) -> NDArray[np.float64]:

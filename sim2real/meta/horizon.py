@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sim2real.meta.dynamics import Adapted, Dynamics
+from sim2real.meta.dynamics import Adapted, Dynamics, Window
 from sim2real.meta.episodes import Episodes
 from sim2real.meta.state import StateSpace
 
@@ -61,7 +61,7 @@ def horizon_error(
             wrong = space.change(query.next_states, states)[..., columns]
             sums[i] += ((wrong / scale).square().mean(dim=-1) * known).sum(dim=0)
         weight += known.sum(dim=0)
-        one_step += torch.stack([dynamics.error(model, query).sum() for model in models])
+        one_step += torch.stack([step_errors(model, query).sum() for model in models])
         total += len(rows)
     errors = (sums / weight.clamp_min(1.0)).sqrt().tolist()
     ahead = tuple((i + 1) / control_hz for i in range(horizon))
@@ -74,6 +74,14 @@ def horizon_error(
     )
 
 
+def step_errors(model: Adapted, query: Window) -> Tensor:
+    """Return the mean squared error (ntask,) of standardized changes, each from its true state."""
+    predicted = model.mean(query.states, query.commands)
+    changes = [model.scaling.changes(query.states, s) for s in (predicted, query.next_states)]
+    wrong = (changes[0] - changes[1]).square().mean(dim=-1)
+    return (wrong * query.known).sum(dim=1) / query.known.sum(dim=1).clamp_min(1.0)
+
+
 def _spread(episodes: Episodes, space: StateSpace) -> Tensor:
     """Return how far states are from the first of their robot, as a standard deviation."""
     away = space.change(episodes.states[:, :1].expand_as(episodes.states), episodes.states)
@@ -82,8 +90,8 @@ def _spread(episodes: Episodes, space: StateSpace) -> Tensor:
 
 def _rollout(model: Adapted, state: Tensor, commands: Tensor) -> Tensor:
     """Return the states (ntask, n, nstate) that follow under commands (ntask, n, ncommand)."""
-    states, now = [], state[:, None].repeat(1, model.members, 1)
+    states, now = [], state[:, None]
     for command in commands.unbind(dim=1):
-        now = model(now, command[:, None].expand(-1, model.members, -1))
-        states.append(now.mean(dim=1))
+        now = model.mean(now, command[:, None])
+        states.append(now[:, 0])
     return torch.stack(states, dim=1)

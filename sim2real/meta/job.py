@@ -1,6 +1,7 @@
 """What a dynamics model is trained on, what it is, and for how long: what a launch file says."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -70,8 +71,9 @@ class DynamicsJob:
     seed: int = 0
     control_hz: float | None = None
     """Rate at which the model steps and a planner on it acts; the robot's own if not given."""
-    randomize: dict[str, dict[str, Any]] | None = None
-    """Drawn instead of what the robot's own [randomize] says: weak or dead drives, payloads."""
+    randomize: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Drawn instead of what the robot's own [randomize] says, if it says anything: weak or dead
+    drives, payloads. In a file only."""
     nthread: int = 1
     """Threads of the simulator."""
     dynamics: DynamicsSettings = field(default_factory=DynamicsSettings)
@@ -83,8 +85,8 @@ class DynamicsJob:
         robot = shipped.find_robot(self.robot)
         if self.control_hz is not None:
             robot = replace(robot, control_hz=self.control_hz)
-        if self.randomize is not None:
-            robot = replace(robot, randomize=self.randomize, correlate=(), impossible="error")
+        if self.randomize:
+            robot = replace(robot, randomize=dict(self.randomize), correlate=())
         return robot
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from sim2real.control import resting_command
 from sim2real.deploy.process import stop_on_signals
-from sim2real.deploy.udp_robot import UdpRobot
+from sim2real.deploy.robot_side.udp_robot import UdpRobot
 from sim2real.errors import RobotError
 from sim2real.sim.simulator import Simulator
 
@@ -49,7 +49,7 @@ def serve(
     clock.identify(seed)
     clock.begin(-1)
     clock.steps_per_sample = max(1, round(hz / udp_robot.robot.control_hz))
-    _reset(simulator)
+    start_over(simulator)
     with stop_on_signals() as stop:
         while not stop.requested and (seconds is None or step < seconds * hz):
             now = start + round(step * 1e9 / hz)
@@ -68,7 +68,7 @@ def _advance(simulator: Simulator, udp_robot: UdpRobot, now: int) -> None:
     measured = simulator.measure()
     command = udp_robot.exchange(now, measured.of(0))
     if udp_robot.reset_requested:
-        _reset(simulator)
+        start_over(simulator)
         udp_robot.reset_done()
         return
     simulator.step(command[None])
@@ -76,8 +76,8 @@ def _advance(simulator: Simulator, udp_robot: UdpRobot, now: int) -> None:
         raise RobotError(f"the simulation of {simulator.robot.name!r} diverged")
 
 
-def _reset(simulator: Simulator) -> None:
-    """Put the robot at its home, at rest: its next episode."""
+def start_over(simulator: Simulator) -> None:
+    """Put the one robot of a simulator at its home, at rest: its next episode."""
     clock = simulator.effects.clock
     clock.begin(clock.episode + 1)
     home = np.array([[joint.home for joint in simulator.robot.joints.values()]])

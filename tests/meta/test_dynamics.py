@@ -105,6 +105,11 @@ def windows() -> tuple[Window, Window]:
     return both[slice(None, M)], both[slice(M, None)]
 
 
+def step(window: Window, i: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the first robot's transition number i."""
+    return window.states[:1, i], window.commands[:1, i], window.next_states[:1, i]
+
+
 def nowhere(window: Window) -> Window:
     return Window(window.states, window.commands, window.next_states, 0.0 * window.known)
 
@@ -174,10 +179,9 @@ def test_it_can_be_traced_and_answers_the_same(trained, name: str) -> None:
 
     model, (window, query) = trained[name], windows()
     memory = model.start(1)
-    for i in range(M):
-        rows = (window.states[:1, i], window.commands[:1, i], window.next_states[:1, i])
-        memory = model.observe(memory, *rows)
-    one = (memory, *rows, query.states[:1], query.commands[:1])
+    for i in range(M - 1):
+        memory = model.observe(memory, *step(window, i))
+    one = (memory, *step(window, M - 1), query.states[:1], query.commands[:1])
     with torch.no_grad():
         graph = torch.export.export(Step(model), one, strict=False).module()
         expected, found = Step(model)(*one)[0], graph(*one)[0]

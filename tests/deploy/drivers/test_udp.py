@@ -8,9 +8,11 @@ import time
 import numpy as np
 import pytest
 
-from sim2real.deploy.packets import Kind, Packet, parse_address, robot_id
-from sim2real.deploy.udp import UdpLink, _RobotClock
-from sim2real.deploy.udp_robot import UdpRobot
+from sim2real.deploy.driver import Command, StopMode, connected
+from sim2real.deploy.drivers.robot_clock import RobotClock
+from sim2real.deploy.drivers.udp import UdpDriver
+from sim2real.deploy.robot_side.packets import Kind, Packet, parse_address, robot_id
+from sim2real.deploy.robot_side.udp_robot import UdpRobot
 from sim2real.errors import LinkError
 from sim2real.signals import Measured
 
@@ -47,6 +49,12 @@ def running(robot, address="127.0.0.1:0"):
         finally:
             stop.set()
             thread.join()
+
+
+def write(driver, target, seconds=1.0):
+    latest = driver.read()
+    until = (latest.stamp if latest else 0) + round(seconds * 1e9)
+    driver.write(Command(seq=1, valid_until=until, target=np.array(target)))
 
 
 def until(condition, patience=5.0):
@@ -101,17 +109,17 @@ DAMPED = [-0.2 * 0.1]  # -kd velocity
 
 
 def test_a_client_reads_measurements_and_the_robot_gets_commands(arm):
-    with running(arm) as (side, told), UdpLink(arm, side.address) as link:
-        first = link.read()
+    with running(arm) as (side, told), connected(UdpDriver(arm, side.address)) as driver:
+        first = driver.read()
         assert first is not None
         np.testing.assert_array_equal(first.signals.position, [0.3] * 3)
         np.testing.assert_array_equal(first.signals.velocity, [0.1] * 3)
-        until(lambda: link.read().seq > first.seq)
-        until(lambda: link.write(np.array([0.25, 1.5]), 1.0) or told[-1].tolist() == [0.25, 1.5])
+        until(lambda: driver.read().seq > first.seq)
+        until(lambda: write(driver, [0.25, 1.5]) or told[-1].tolist() == [0.25, 1.5])
 
 
 def test_a_command_lapses_and_the_robot_damps(wire):
-    wire.send(Kind.COMMAND, 2, 1.5)
+    wire.send(Kind.COMMAND, 2, 1.5, 1.0)
     assert wire.turn() == [1.5]
     assert wire.turn(NOW + 99 * MS) == [1.5]
     assert wire.turn(NOW + 100 * MS) == DAMPED
@@ -119,40 +127,42 @@ def test_a_command_lapses_and_the_robot_damps(wire):
 
 
 def test_a_command_that_comes_too_late_is_not_acted_on(wire):
-    wire.send(Kind.COMMAND, 2, 1.5, until=NOW - 1)
+    wire.send(Kind.COMMAND, 2, 1.5, 1.0, until=NOW - 1)
     assert wire.turn() == DAMPED
 
 
 def test_no_command_can_ask_to_be_held_for_more_than_a_second(wire):
-    wire.send(Kind.COMMAND, 2, 1.5, until=NOW + 3600_000 * MS)
+    wire.send(Kind.COMMAND, 2, 1.5, 1.0, until=NOW + 3600_000 * MS)
     assert wire.turn() == [1.5]
     assert wire.turn(NOW + 1001 * MS) == DAMPED
 
 
 def test_damping_acts_at_once_and_later_commands_again(wire):
-    wire.send(Kind.COMMAND, 2, 1.5)
+    wire.send(Kind.COMMAND, 2, 1.5, 1.0)
     wire.send(Kind.DAMP, 3)
     assert wire.turn() == DAMPED
-    wire.send(Kind.COMMAND, 4, 1.0)
+    wire.send(Kind.COMMAND, 4, 1.0, 1.0)
     assert wire.turn() == [1.0]
 
 
 @pytest.mark.parametrize("seq", [1, 4, 5])
 def test_a_reordered_or_duplicate_command_is_dropped(wire, seq):
-    wire.send(Kind.COMMAND, 5, 1.5)
-    wire.send(Kind.COMMAND, seq, -1.0)
+    wire.send(Kind.COMMAND, 5, 1.5, 1.0)
+    wire.send(Kind.COMMAND, seq, -1.0, 1.0)
     assert wire.turn() == [1.5]
 
 
 @pytest.mark.parametrize(
     ("values", "changes"),
     [
-        ((math.nan,), {}),
-        ((math.inf,), {}),
-        ((1.0, 1.0), {}),
+        ((math.nan, 1.0), {}),
+        ((1.0, math.nan), {}),
+        ((math.inf, 1.0), {}),
+        ((1.0, 1.0, 1.0), {}),
+        ((1.0,), {}),
         ((), {}),
-        ((1.0,), {"session": 8}),
-        ((1.0,), {"robot": b"01234567"}),
+        ((1.0, 1.0), {"session": 8}),
+        ((1.0, 1.0), {"robot": b"01234567"}),
     ],
 )
 def test_a_command_that_is_not_finite_or_not_for_this_robot_is_dropped(wire, values, changes):
@@ -161,7 +171,7 @@ def test_a_command_that_is_not_finite_or_not_for_this_robot_is_dropped(wire, val
 
 
 def test_no_damaged_datagram_is_acted_on(wire):
-    whole = wire.packet(Kind.COMMAND, 2, 1.5).encode()
+    whole = wire.packet(Kind.COMMAND, 2, 1.5, 1.0).encode()
     for i in range(len(whole)):
         for damaged in (whole[:i], whole[:i] + bytes([whole[i] ^ 0x10]) + whole[i + 1 :]):
             wire.socket.send(damaged)
@@ -171,7 +181,7 @@ def test_no_damaged_datagram_is_acted_on(wire):
 
 
 def test_encoders_that_are_not_finite_are_not_sent_and_the_robot_damps(wire):
-    wire.send(Kind.COMMAND, 2, 1.5)
+    wire.send(Kind.COMMAND, 2, 1.5, 1.0)
     wire.turn()
     wire.heard()
     assert wire.turn(velocity=math.nan) == DAMPED  # with the last finite velocity
@@ -187,27 +197,27 @@ def test_a_robot_damps_before_anybody_has_connected(pendulum):
 def test_another_client_is_refused_until_the_first_has_been_silent(wire):
     other = Wire(wire.robot, wire.side, session=9)
     other.send(Kind.HELLO, 1)
-    other.send(Kind.COMMAND, 2, 1.5)
+    other.send(Kind.COMMAND, 2, 1.5, 1.0)
     assert wire.turn(NOW + 100 * MS) == DAMPED
     assert [packet.kind for packet in other.heard()] == [Kind.REFUSED]
     other.send(Kind.HELLO, 3)
-    other.send(Kind.COMMAND, 4, 1.5, until=NOW + 800 * MS)
+    other.send(Kind.COMMAND, 4, 1.5, 1.0, until=NOW + 800 * MS)
     assert wire.turn(NOW + 700 * MS) == [1.5]
     other.socket.close()
 
 
 def test_a_held_robot_is_a_link_error_that_says_so(pendulum):
-    with running(pendulum) as (side, _), UdpLink(pendulum, side.address) as first:
+    with running(pendulum) as (side, _), connected(UdpDriver(pendulum, side.address)) as first:
         keep = threading.Event()
 
         def hold():
             while not keep.wait(0.02):
-                first.damp()
+                first.stop()
 
         thread = threading.Thread(target=hold)
         thread.start()
         with pytest.raises(LinkError, match="held by another client"):
-            UdpLink(pendulum, side.address).open()
+            UdpDriver(pendulum, side.address).open()
         keep.set()
         thread.join()
 
@@ -215,29 +225,29 @@ def test_a_held_robot_is_a_link_error_that_says_so(pendulum):
 def test_a_closed_link_frees_the_robot_at_once(pendulum):
     with running(pendulum) as (side, _):
         for _ in range(3):
-            with UdpLink(pendulum, side.address) as link:
-                link.write(np.array([0.5]), 0.5)
+            with connected(UdpDriver(pendulum, side.address)) as driver:
+                write(driver, [0.5])
         until(lambda: side.damping)
 
 
 def test_another_robot_is_a_link_error_that_says_so(pendulum, arm):
     with running(arm) as (side, _), pytest.raises(LinkError, match="is another one"):
-        UdpLink(pendulum, side.address).open()
+        UdpDriver(pendulum, side.address).open()
 
 
 def test_the_two_ends_may_turn_at_different_rates(pendulum):
     faster = dataclasses.replace(pendulum, control_hz=500)
-    with running(faster) as (side, _), UdpLink(pendulum, side.address) as link:
-        assert link.read() is not None
+    with running(faster) as (side, _), connected(UdpDriver(pendulum, side.address)) as driver:
+        assert driver.read() is not None
 
 
 def test_a_robot_that_is_not_there_is_a_link_error_that_says_what_to_start(pendulum):
-    link = UdpLink(pendulum, "127.0.0.1:9")
+    driver = UdpDriver(pendulum, "127.0.0.1:9")
     with pytest.raises(LinkError, match=r"no robot answers at 127\.0\.0\.1:9: start .*pendulum"):
-        link.open()
-    link.damp(), link.close(), link.close()  # harmless in any state
+        driver.open()
+    driver.stop(), driver.close(), driver.close()  # harmless in any state
     with pytest.raises(LinkError, match="not open"):
-        link.write(np.zeros(1), 0.1)
+        write(driver, [0.0])
 
 
 def test_an_address_in_use_is_a_link_error(pendulum):
@@ -248,21 +258,21 @@ def test_an_address_in_use_is_a_link_error(pendulum):
 @pytest.mark.parametrize("address", ["", "here", "1.2.3.4", ":80", "here:port", "here:70000"])
 def test_what_is_no_address_is_refused(pendulum, address):
     with pytest.raises(LinkError, match="write host:port"):
-        UdpLink(pendulum, address)
+        UdpDriver(pendulum, address)
 
 
 @pytest.mark.parametrize("command", [[math.nan], [math.inf], [1.0, 2.0]])
 def test_the_client_refuses_to_send_what_is_not_a_command(pendulum, command):
-    with running(pendulum) as (side, told), UdpLink(pendulum, side.address) as link:
+    with running(pendulum) as (side, told), connected(UdpDriver(pendulum, side.address)) as driver:
         with pytest.raises(LinkError, match="refused"):
-            link.write(np.array(command), 0.1)
+            write(driver, command)
         assert all(abs(command[0]) < 0.1 for command in told)
 
 
 def test_the_client_drops_measurements_that_are_old_foreign_or_damaged(pendulum):
     listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     listener.bind(("127.0.0.1", 0))
-    link = UdpLink(pendulum, f"127.0.0.1:{listener.getsockname()[1]}")
+    driver = UdpDriver(pendulum, f"127.0.0.1:{listener.getsockname()[1]}")
 
     def answer():
         data, client = listener.recvfrom(65536)
@@ -282,17 +292,17 @@ def test_the_client_drops_measurements_that_are_old_foreign_or_damaged(pendulum)
 
     thread = threading.Thread(target=answer)
     thread.start()
-    with link:
+    with connected(driver):
         thread.join()
-        latest = link.read()
+        latest = driver.read()
         assert (latest.seq, latest.signals.position.tolist()) == (5, [0.5])
     listener.close()
 
 
 def test_reset_returns_when_the_robot_has_reset(pendulum):
-    with running(pendulum) as (side, _), UdpLink(pendulum, side.address) as link:
-        link.reset()
-        link.reset()
+    with running(pendulum) as (side, _), connected(UdpDriver(pendulum, side.address)) as driver:
+        driver.reset()
+        driver.reset()
         assert not side.reset_requested
 
 
@@ -307,7 +317,7 @@ def test_a_repeated_reset_resets_once(wire):
 
 
 def test_a_measurement_that_waited_is_told_from_a_fresh_one_without_synchronized_clocks():
-    clock = _RobotClock()
+    clock = RobotClock()
     far = 10**15  # the robot's clock is elsewhere
     assert clock.local(far, NOW) == NOW
     assert clock.local(far + 10 * MS, NOW + 12 * MS) == pytest.approx(NOW + 10 * MS, abs=0.1 * MS)
@@ -315,7 +325,7 @@ def test_a_measurement_that_waited_is_told_from_a_fresh_one_without_synchronized
 
 
 def test_clocks_that_drift_apart_are_followed():
-    clock, age = _RobotClock(), []
+    clock, age = RobotClock(), []
     for i in range(100_000):  # 1000 s at 100 Hz, 200 ppm
         now = NOW + 10 * MS * i
         age.append(now - clock.local(round(10 * MS * i * (1 - 2e-4)), now))
@@ -326,8 +336,65 @@ def test_the_robots_side_knows_how_long_a_measurement_waits_for_its_answer(wire)
     assert wire.side.latency == 0.0
     wire.send(Kind.HELLO, 1)
     wire.turn()
-    wire.send(Kind.COMMAND, 2, 1.5, answers=NOW - 2 * MS)
+    wire.send(Kind.COMMAND, 2, 1.5, 1.0, answers=NOW - 2 * MS)
     wire.turn()
-    wire.send(Kind.COMMAND, 3, 1.5, answers=NOW - 4 * MS)
+    wire.send(Kind.COMMAND, 3, 1.5, 1.0, answers=NOW - 4 * MS)
     wire.turn()
     assert wire.side.latency == pytest.approx(3e-3)
+
+
+def test_who_watches_gets_measurements_beside_the_one_who_commands_and_sends_nothing(wire):
+    wire.send(Kind.COMMAND, 2, 1.5, 1.0)
+    watcher = Wire(wire.robot, wire.side, session=9)
+    watcher.send(Kind.WATCH, 1)
+    assert wire.turn() == [1.5]
+    wire.heard()
+    assert wire.turn() == [1.5]
+    assert [p.kind for p in wire.heard()] == [Kind.MEASUREMENT]
+    assert {p.session for p in watcher.heard()} == {9}
+    watcher.send(Kind.COMMAND, 2, -1.0, 1.0)
+    watcher.send(Kind.DAMP, 3)
+    assert wire.turn() == [1.5]
+    watcher.socket.close()
+
+
+def test_who_watches_is_forgotten_when_silent(wire):
+    watcher = Wire(wire.robot, wire.side, session=9)
+    watcher.send(Kind.WATCH, 1)
+    wire.turn()
+    watcher.heard()
+    wire.turn(NOW + 600 * MS)
+    assert watcher.heard() == []
+    watcher.socket.close()
+
+
+def test_a_fifth_watcher_is_refused(wire):
+    watchers = [Wire(wire.robot, wire.side, session=10 + i) for i in range(5)]
+    for watcher in watchers:
+        watcher.send(Kind.WATCH, 1)
+        wire.turn()
+    assert watchers[4].heard()[0].kind == Kind.REFUSED
+    for watcher in watchers:
+        watcher.socket.close()
+
+
+def test_a_driver_that_watches_cannot_command(pendulum):
+    with running(pendulum) as (side, _):
+        driver = UdpDriver(pendulum, side.address, watch=True)
+        with connected(driver):
+            until(lambda: driver.read() is not None)
+            with pytest.raises(LinkError, match="sends no commands"):
+                write(driver, [0.5])
+            driver.stop()
+        assert side.damping
+
+
+def test_the_stiffness_of_a_command_reaches_the_robot(arm):
+    with UdpRobot(arm, "127.0.0.1:0") as side:
+        wire = Wire(arm, side)
+        wire.send(Kind.HELLO, 1)
+        wire.send(Kind.COMMAND, 2, 1.3, 1.5, 0.1)
+        np.testing.assert_allclose(wire.turn(), [0.4, 1.5])
+        wire.send(Kind.DAMP, 3, float(StopMode.HOLD))
+        assert wire.turn()[0] == 0.3
+        wire.socket.close()

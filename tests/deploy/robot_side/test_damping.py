@@ -1,6 +1,6 @@
 import numpy as np
 
-from sim2real.deploy.damping import damp_command
+from sim2real.deploy.robot_side.damping import damp_command
 
 
 def test_a_motor_brakes_and_a_servo_stays_where_it_was_measured(arm):

@@ -6,15 +6,22 @@ from typing import Any, Self, final
 
 import numpy as np
 
-from sim2real.deploy.damping import damp_command
-from sim2real.deploy.link import Array
-from sim2real.deploy.packets import DEFAULT_ADDRESS, LARGEST, Kind, Packet, parse_address, robot_id
+from sim2real.deploy.driver import Array, Command, StopMode
+from sim2real.deploy.robot_side.lease import Lease
+from sim2real.deploy.robot_side.packets import (
+    DEFAULT_ADDRESS,
+    LARGEST,
+    Kind,
+    Packet,
+    parse_address,
+    robot_id,
+)
 from sim2real.errors import LinkError
 from sim2real.robot import Robot
 from sim2real.signals import Measured
 
+_WATCHERS = 4  # who may watch at a time
 _HOLD = 500_000_000  # ns of silence after which another client may take the robot
-_LONGEST = 1_000_000_000  # ns that a command may ask to be held
 
 
 @final
@@ -34,14 +41,12 @@ class UdpRobot:
         self._id = robot_id(robot)
         self._socket: socket.socket | None = None
         self._client: Any = None
+        self._watchers: dict[Any, tuple[int, int]] = {}
+        """Session, and when they were heard of [ns], of those who get measurements only."""
         self._session = self._heard = self._newest = self._now = 0
         self._seq = self._episode = 0
-        self._command: Array | None = None
-        self._until = 0
+        self._lease = Lease(robot)
         self._latencies = (0, 0)
-        # damps where the robot rests until its encoders have said where it is
-        self._position = np.array([joint.home for joint in robot.joints.values()])
-        self._velocity = np.zeros(len(robot.joints))
 
     @property
     def address(self) -> str:
@@ -52,12 +57,13 @@ class UdpRobot:
     @property
     def damping(self) -> bool:
         """Whether no command is held."""
-        return self._command is None
+        return self._lease.damping
 
     @property
     def in_use(self) -> bool:
-        """Whether a client holds the robot and has been heard of lately."""
-        return self._client is not None and self._now - self._heard < _HOLD
+        """Whether a client holds or watches the robot and has been heard of lately."""
+        held = self._client is not None and self._now - self._heard < _HOLD
+        return held or bool(self._watchers)
 
     @property
     def latency(self) -> float:
@@ -100,21 +106,16 @@ class UdpRobot:
         """
         self._seq, self._now = self._seq + 1, now
         row = measured.row()
-        sane = bool(np.isfinite(row).all())
-        if sane:
-            self._position, self._velocity = measured.position, measured.velocity
         self._receive(now)
-        if sane:
-            self._send(Kind.MEASUREMENT, now, tuple(row))
-        if not sane or not now < self._until:
-            self._command = None
-        if self._command is None:
-            return damp_command(self.robot, self._position, self._velocity)
-        return self._command
+        command = self._lease.act(now, measured)
+        if np.isfinite(row).all():
+            self._tell(now, tuple(row))
+        return command
 
     def reset_done(self) -> None:
         """Tell the client that the robot is at its start; nothing is held any more."""
-        self.reset_requested, self._command = False, None
+        self.reset_requested = False
+        self._lease.stop()
         self._episode += 1
 
     def _receive(self, now: int) -> None:
@@ -132,44 +133,74 @@ class UdpRobot:
                 self._take(packet, sender, now)
 
     def _take(self, packet: Packet, sender: Any, now: int) -> None:
+        if packet.kind == Kind.WATCH:
+            self._watch(packet, sender, now)
+            return
         held = (sender, packet.session) == (self._client, self._session)
         if packet.kind == Kind.HELLO and not held:
             if packet.robot != self._id or (self._client and now - self._heard < _HOLD):
                 self._refuse(packet, sender)
                 return
             self._client, self._session = sender, packet.session
-            self._newest, self._command = 0, None
+            self._newest = 0
+            self._lease.begin()
         elif not held or packet.seq <= self._newest or packet.robot != self._id:
             return
         self._newest, self._heard = packet.seq, now
         self._obey(packet, now)
 
+    def _watch(self, packet: Packet, sender: Any, now: int) -> None:
+        if packet.robot != self._id or (sender not in self._watchers and self._full):
+            self._refuse(packet, sender)
+        else:
+            self._watchers[sender] = packet.session, now
+
+    @property
+    def _full(self) -> bool:
+        return len(self._watchers) >= _WATCHERS
+
     def _obey(self, packet: Packet, now: int) -> None:
-        if packet.kind == Kind.COMMAND and len(packet.values) == self._ncommand:
-            self._command = np.array(packet.values)
-            self._until = min(packet.time, now + _LONGEST)
+        if packet.kind == Kind.COMMAND and len(packet.values) == self._ncommand + 1:
+            *target, stiffness = packet.values
+            command = Command(
+                seq=packet.seq, valid_until=packet.time, target=np.array(target),
+                stiffness=min(max(stiffness, 0.0), 1.0))  # fmt: skip
+            self._lease.take(command, now)
             total, count = self._latencies
             self._latencies = (total + now - packet.answers, count + 1)
         elif packet.kind == Kind.DAMP:
-            self._command = None
+            self._lease.stop(_stop_mode(packet.values))
         elif packet.kind == Kind.RESET and packet.episode == self._episode:
-            self.reset_requested, self._command = True, None
+            self.reset_requested = True
+            self._lease.stop()
         elif packet.kind == Kind.BYE:
-            self._client = self._command = None
+            self._client = None
+            self._lease.stop()
 
     def _refuse(self, packet: Packet, sender: Any) -> None:
         answer = Packet(kind=Kind.REFUSED, robot=self._id, session=packet.session, seq=self._seq)
         self._transmit(answer, sender)
 
-    def _send(self, kind: Kind, now: int, values: tuple[float, ...]) -> None:
+    def _tell(self, now: int, values: tuple[float, ...]) -> None:
+        """Send a measurement to whoever holds the robot, and to those who watch."""
+        self._watchers = {w: said for w, said in self._watchers.items() if now - said[1] < _HOLD}
+        receivers = {w: session for w, (session, _) in self._watchers.items()}
         if self._client is not None:
+            receivers[self._client] = self._session
+        for receiver, session in receivers.items():
             packet = Packet(
-                kind=kind, robot=self._id, session=self._session, episode=self._episode,
-                seq=self._seq, time=now, values=values,
+                kind=Kind.MEASUREMENT, robot=self._id, session=session, episode=self._episode,
+                seq=self._seq, time=now, values=values, answers=int(not self.damping),
             )  # fmt: skip
-            self._transmit(packet, self._client)
+            self._transmit(packet, receiver)
 
     def _transmit(self, packet: Packet, receiver: Any) -> None:
         assert self._socket is not None  # checked by _receive
         with contextlib.suppress(OSError):  # a lost datagram: the client sees none come
             self._socket.sendto(packet.encode(), receiver)
+
+
+def _stop_mode(values: tuple[float, ...]) -> StopMode:
+    """Return the mode that a client asks for; what is not understood damps."""
+    known = {float(mode): mode for mode in StopMode}
+    return known.get(values[0], StopMode.DAMP) if values else StopMode.DAMP

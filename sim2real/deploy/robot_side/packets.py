@@ -6,7 +6,7 @@
 `time` is of the robot's clock [ns]: the stamp of a measurement, the end of a command's validity.
 So a clock is compared with itself only, and neither a slow network nor a slow controller can
 lengthen the life of a command. The values of a measurement are the robot's `measured_signals`, in
-their order.
+their order; those of a command its targets and its stiffness; that of DAMP the `StopMode`.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ from sim2real.deploy.spec import robot_hash
 from sim2real.errors import LinkError
 from sim2real.robot import Robot
 
-MAGIC, VERSION = b"S2RL", 1
+MAGIC, VERSION = b"S2RL", 2
 DEFAULT_ADDRESS = "127.0.0.1:9870"
 LARGEST = 65507
 
@@ -29,7 +29,7 @@ _CRC = struct.Struct("<I")
 
 
 class Kind(IntEnum):
-    """What a datagram says; the first five go to the robot, the others come from it."""
+    """What a datagram says; those from MEASUREMENT to REFUSED come from the robot."""
 
     HELLO = 1
     COMMAND = 2
@@ -38,6 +38,8 @@ class Kind(IntEnum):
     BYE = 5
     MEASUREMENT = 6
     REFUSED = 7
+    WATCH = 8
+    """Measurements, please, for somebody who will not command."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +56,7 @@ class Packet:
     seq: int
     time: int = 0
     answers: int = 0
-    """Stamp of the measurement that a command answers."""
+    """Stamp of the measurement that a command answers; of a measurement 1, or 0 if it damps."""
     values: tuple[float, ...] = ()
 
     def encode(self) -> bytes:

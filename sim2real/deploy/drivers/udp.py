@@ -1,4 +1,4 @@
-"""The controller's end of a link over UDP; the robot's end is in `udp_robot`."""
+"""The controller's end of a link over UDP; the robot's end is in `robot_side.udp_robot`."""
 
 import contextlib
 import secrets
@@ -9,8 +9,16 @@ from typing import final
 
 import numpy as np
 
-from sim2real.deploy.link import Array, Link, Measurement
-from sim2real.deploy.packets import DEFAULT_ADDRESS, LARGEST, Kind, Packet, parse_address, robot_id
+from sim2real.deploy.driver import Command, Measurement, StopMode, check_command
+from sim2real.deploy.drivers.robot_clock import RobotClock
+from sim2real.deploy.robot_side.packets import (
+    DEFAULT_ADDRESS,
+    LARGEST,
+    Kind,
+    Packet,
+    parse_address,
+    robot_id,
+)
 from sim2real.errors import LinkError
 from sim2real.robot import Robot
 from sim2real.signals import Measured, row_size
@@ -21,17 +29,19 @@ _KEEPALIVE = 200_000_000  # ns; a silent client loses the robot
 
 
 @final
-class UdpLink(Link):
-    """A client of `UdpRobot`: one robot, one client at a time."""
+class UdpDriver:
+    """A client of `UdpRobot`: one that commands, or up to four that watch and send nothing."""
 
-    def __init__(self, robot: Robot, address: str = DEFAULT_ADDRESS):
+    def __init__(self, robot: Robot, address: str = DEFAULT_ADDRESS, *, watch: bool = False):
         self.robot = robot
         self.address = address
+        self.watch = watch
+        self._hello = Kind.WATCH if watch else Kind.HELLO
         self._peer = parse_address(address)
         self._id = robot_id(robot)
-        self._nmeasured, self._ncommand = row_size(robot), len(robot.driven)
+        self._nmeasured = row_size(robot)
         self._socket: socket.socket | None = None
-        self._clock = _RobotClock()
+        self._clock = RobotClock()
         self._latest: Measurement | None = None
         self._session = self._seq = self._episode = self._sent = 0
         self._refusal = ""
@@ -41,10 +51,10 @@ class UdpLink(Link):
             return
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        self._session, self._latest, self._clock = secrets.randbits(32), None, _RobotClock()
+        self._session, self._latest, self._clock = secrets.randbits(32), None, RobotClock()
         try:
             self._socket.connect(self._peer)  # nobody else's datagrams arrive
-            answered = self._repeat(Kind.HELLO, lambda: self._latest is not None)
+            answered = self._repeat(self._hello, lambda: self._latest is not None)
         except OSError as error:
             self.close()
             raise LinkError(f"{self.address} cannot be reached: {error}") from None
@@ -65,25 +75,24 @@ class UdpLink(Link):
         while (packet := self._receive(self._socket)) is not None:
             self._take(packet)
         if time.monotonic_ns() - self._sent > _KEEPALIVE:
-            self._send(Kind.HELLO)
+            self._send(self._hello)
         return self._latest
 
-    def write(self, command: Array, valid_for: float) -> None:  # noqa: D102
+    def write(self, command: Command) -> None:  # noqa: D102
         if self._socket is None or self._latest is None:
             raise LinkError(f"the link to {self.address} is not open: call open() first")
-        if command.shape != (self._ncommand,) or not np.isfinite(command).all():
-            raise LinkError(
-                f"command {command} refused: {self._ncommand} finite values are needed, for"
-                f" {', '.join(self.robot.driven)}"
-            )
-        until = self._latest.stamp + round(valid_for * 1e9)
-        self._send(Kind.COMMAND, until, tuple(command.tolist()), answers=self._latest.stamp)
+        if self.watch:
+            raise LinkError("a driver that watches sends no commands: open one without watch=True")
+        check_command(self.robot, command)
+        values = (*command.target.tolist(), command.stiffness)
+        self._send(Kind.COMMAND, command.valid_until, values, answers=self._latest.stamp)
 
-    def damp(self) -> None:  # noqa: D102
+    def stop(self, mode: StopMode = StopMode.DAMP) -> None:  # noqa: D102
         with contextlib.suppress(LinkError):
-            self._send(Kind.DAMP)
+            self._send(Kind.DAMP, values=(float(mode),))
 
-    def reset(self) -> None:  # noqa: D102
+    def reset(self) -> None:
+        """Have the robot put itself back to its start; raises LinkError if it does not."""
         self.read()
         episode = self._episode
         if not self._repeat(Kind.RESET, lambda: self._episode != episode):
@@ -92,7 +101,7 @@ class UdpLink(Link):
             )
 
     def close(self) -> None:  # noqa: D102
-        self.damp()
+        self.stop()
         with contextlib.suppress(LinkError):
             self._send(Kind.BYE)
         if self._socket is not None:
@@ -115,7 +124,7 @@ class UdpLink(Link):
     def _send(
         self, kind: Kind, until: int = 0, values: tuple[float, ...] = (), answers: int = 0
     ) -> None:
-        if self._socket is None:
+        if self._socket is None or (self.watch and kind != Kind.WATCH):
             return
         self._seq += 1
         self._sent = time.monotonic_ns()
@@ -157,6 +166,7 @@ class UdpLink(Link):
             stamp=packet.time,
             received=self._clock.local(packet.time, time.monotonic_ns()),
             signals=Measured.split(self.robot, np.array(packet.values)),
+            acting=packet.answers != 0,
         )
 
     def _reason(self, packet: Packet) -> str:
@@ -170,24 +180,3 @@ class UdpLink(Link):
             f" {self.robot.name!r} ({self._id.hex()}): joints, modes, gains or limits differ: start"
             " both ends with the same robot.toml"
         )
-
-
-class _RobotClock:
-    """The robot's clock in terms of ours, by the fastest datagram so far.
-
-    A datagram that waited (in the network, or in a queue while we were stopped) is thereby told
-    from a fresh one without synchronized clocks. The estimate yields by 1e-3 of the time that
-    passes: more than clocks drift apart, too little to get used to a delay.
-    """
-
-    def __init__(self) -> None:
-        self._offset = self._updated = 0
-        self._started = False
-
-    def local(self, stamp: int, now: int) -> int:
-        """Return when a measurement stamped `stamp` was fresh, by our clock [ns]."""
-        offset = now - stamp
-        if self._started:
-            offset = min(offset, self._offset + (now - self._updated) // 1000)
-        self._started, self._offset, self._updated = True, offset, now
-        return stamp + offset
