@@ -27,15 +27,19 @@ from _rows import LOGS, logs_of, recipe_of
 
 from sim2real.calibration.problem import Problem
 from sim2real.calibration.windows import Windows
+from sim2real.envs.vector_env import RobotVectorEnv
+from sim2real.meta.build import build
+from sim2real.meta.collect import collect, state_space
 from sim2real.meta.dynamics import Adapted, Dynamics, Window
-from sim2real.meta.fit import FitSettings
+from sim2real.meta.excite import Excitation
+from sim2real.meta.fit import FitSettings, fit, fit_scaling
 from sim2real.meta.job import AdaptationSettings, DynamicsJob, DynamicsSettings
 from sim2real.meta.logs import episodes_of_log
-from sim2real.meta.train import train_dynamics
+from sim2real.meta.scaling import Scaling
 from sim2real.shipped import find_robot
 from sim2real.trajectory import Trajectory
 
-SECONDS, HZ = 0.5, 50.0
+SECONDS, HZ, WINDOW = 0.5, 50.0, 50
 METHODS = ("none", "last_layer", "gradient", "recurrent")
 PENDULUM = DynamicsJob(
     robot="pendulum",
@@ -49,9 +53,9 @@ PENDULUM = DynamicsJob(
         "joint.pivot.position_noise": {"set": [0.0, 0.003]},
         "joint.pivot.velocity_noise": {"set": [0.0, 0.07]},
     },
-    dynamics=DynamicsSettings(hidden=(64, 64), robots=400, seconds=6.0),
-    adaptation=AdaptationSettings(window=50, context=16),
-    fit=FitSettings(steps=4000, tasks=16, query=16),
+    dynamics=DynamicsSettings(hidden=(64, 64), robots=150, seconds=6.0),
+    adaptation=AdaptationSettings(window=WINDOW, context=16),
+    fit=FitSettings(steps=1500, tasks=16, query=16, learning_rate=3e-3),
 )
 
 
@@ -68,18 +72,24 @@ def main() -> None:
     results: dict[str, Any] = {}
     cases = _cases()
     for seed in chosen.seeds:
+        env = RobotVectorEnv(job.find_robot(), job.dynamics.robots, seed=seed)
+        env.reset()
+        shake = Excitation(seed, env.num_envs, 1, HZ)
+        data = collect(env, round(job.dynamics.seconds * HZ), shake)
         for method in METHODS:
             adaptation = dataclasses.replace(job.adaptation, method=method)
             one = dataclasses.replace(job, seed=seed, adaptation=adaptation)
+            model = build(Scaling(state_space(env)), one.dynamics, adaptation, seed=seed)
+            fit_scaling(model, data)
             begun = time.process_time()
-            model = train_dynamics(one).dynamics
+            fit(model, data, one.fit, seed=seed)
             seconds = round(time.process_time() - begun, 1)
             for name, case in cases.items():
                 row = results.setdefault(name, case.simulator()).setdefault(method, [])
                 row.append(case.errors(model) | {"seed": seed, "seconds": seconds})
                 print(seed, method, name, row[-1], flush=True)
-    settings = {"quick": chosen.quick, "seeds": chosen.seeds, "hz": HZ, "window": 50}
-    print(_result.save("real_adaptation", settings=settings, results=results))
+        settings = {"quick": chosen.quick, "seeds": chosen.seeds, "hz": HZ, "window": WINDOW}
+        print(_result.save("real_adaptation", settings=settings, results=results), flush=True)
 
 
 class Case:

@@ -13,7 +13,8 @@ _LASTS = 0.03  # time constant of the noise at most [s]
 class Excitation:
     """For each robot and joint a slow sine of its own, and noise that lasts for a moment.
 
-    The sine takes the robot to many places, the noise tells there what its drives do. Keyed by (seed, robot, step), as all randomness is.
+    The sine takes the robot to many places, the noise tells there what its drives do. Keyed by
+    (seed, robot, step), as all randomness is.
     """
 
     def __init__(self, seed: int, n: int, ncommand: int, control_hz: float):
