@@ -60,7 +60,7 @@ def export(
     graph = ControllerGraph(robot, task, policy)
     checks.check_repeatable(graph)
     acts = checks.influence(graph)
-    model = _to_onnx(graph, opset)
+    model = to_onnx(graph, opset)
     checks.check_structure(graph, acts, model, opset)
     worst = deviation(graph, open_session(path, model.SerializeToString()))
     names = [name.removeprefix("state.") for name in graph.state_sizes]
@@ -96,7 +96,8 @@ def write(model: onnx.ModelProto, spec: str) -> bytes:
     return seal.sealed(model.SerializeToString())
 
 
-def _to_onnx(graph: ControllerGraph, opset: int) -> onnx.ModelProto:
+def to_onnx(graph: ControllerGraph, opset: int = OPSET) -> onnx.ModelProto:
+    """Return the graph as ONNX, unproven: `export` checks it and seals it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
