@@ -10,7 +10,7 @@ from sim2real.calibration.result import Calibration
 from sim2real.evaluation.drawing import COLOURS, TRUTH, figure
 from sim2real.evaluation.page import section, table, write_page
 
-_NOMINAL, _CALIBRATED = COLOURS[0], COLOURS[1]
+_NOMINAL, _CALIBRATED, _PUBLISHED = COLOURS[:3]
 
 
 def write_calibration_report(path: Path, calibration: Calibration) -> None:
@@ -71,29 +71,31 @@ def _errors(calibration: Calibration) -> str:
     rows = calibration.held_out or calibration.fitted
     if not rows:
         return table(("horizon",), (("no window is long enough",),))
+    published = [row.published for row in rows if row.published is not None]
+    curves = {"nominal": ([row.nominal for row in rows], _NOMINAL)}
+    curves |= {"published": (published, _PUBLISHED)} if published else {}
+    curves |= {"calibrated": ([row.calibrated for row in rows], _CALIBRATED)}
     with figure(7.0, 2.6) as (canvas, image):
         axes = canvas.subplots()
-        seconds = [row.seconds for row in rows]
-        for label, values, colour in (
-            ("nominal", [row.nominal for row in rows], _NOMINAL),
-            ("calibrated", [row.calibrated for row in rows], _CALIBRATED),
-        ):
-            axes.plot(seconds, values, "o-", color=colour, label=label)
+        for label, (values, colour) in curves.items():
+            axes.plot([row.seconds for row in rows], values, "o-", color=colour, label=label)
         axes.set_xlabel("horizon [s]")
         axes.set_ylabel("RMSE [rad, m]")
         axes.set_ylim(bottom=0)
         axes.set_xlim(left=0)
         axes.legend(frameon=False)
-    head = ("horizon", "windows", "nominal", "calibrated", "median nominal", "median calibrated")
-    cells = [
-        (
-            *(f"{row.seconds:g} s", str(row.windows)),
-            *(f"{x:.4f}" for x in (row.nominal, row.calibrated)),
-            *(f"{x:.4f}" for x in (row.nominal_median, row.calibrated_median)),
-        )
-        for row in rows
-    ]
-    return image[0] + table(head, cells)
+    columns = {
+        "horizon": [f"{row.seconds:g} s" for row in rows],
+        "windows": [str(row.windows) for row in rows],
+        **{label: _numbers(values) for label, (values, _) in curves.items()},
+        "median nominal": _numbers([row.nominal_median for row in rows]),
+        "median calibrated": _numbers([row.calibrated_median for row in rows]),
+    }
+    return image[0] + table(list(columns), list(zip(*columns.values(), strict=True)))
+
+
+def _numbers(values: Sequence[float]) -> list[str]:
+    return [f"{value:.4f}" for value in values]
 
 
 def _told(calibration: Calibration) -> str:
@@ -171,14 +173,24 @@ def _coverage(calibration: Calibration) -> str:
 
 def _joints(calibration: Calibration) -> str:
     rows = calibration.held_out or calibration.fitted
-    if not rows:
+    errors = (rows[-1].by_joint or {}) if rows else {}
+    if not errors:
         return ""
+    with figure(7.0, 0.8 + 0.32 * len(errors)) as (canvas, image):
+        axes, places = canvas.subplots(), np.arange(len(errors))
+        for i, (label, colour) in enumerate((("nominal", _NOMINAL), ("calibrated", _CALIBRATED))):
+            sizes = [both[i] for both in errors.values()]
+            axes.barh(places + 0.36 * i - 0.18, sizes, 0.32, color=colour, label=label)
+        axes.set_yticks(places, list(errors))
+        axes.invert_yaxis()
+        axes.set_xlabel(f"RMSE after {rows[-1].seconds:g} s [rad, m]")
+        axes.legend(frameon=False)
     lags = calibration.latency
-    return table(
+    return image[0] + table(
         ("joint", "nominal", "calibrated", "lags behind the nominal model"),
         [
-            (joint, f"{nominal:.4f}", f"{found:.4f}", f"{1e3 * lags.get(joint, 0.0):.1f} ms")
-            for joint, (nominal, found) in (rows[-1].by_joint or {}).items()
+            (joint, *_numbers(both), f"{1e3 * lags.get(joint, 0.0):.1f} ms")
+            for joint, both in errors.items()
         ],
     )
 
