@@ -1,5 +1,6 @@
 """What the benchmarks on real logs share: where the logs are, and errors over their windows."""
 
+import json
 import os
 import sys
 import time
@@ -87,6 +88,12 @@ def save(name: str, settings: Mapping[str, Any], results: Mapping[str, Any]) -> 
         f"calibration_{name}", settings={"quick": False, **settings}, results=results
     )
     print("written:", path)
+
+
+def previous(name: str) -> dict[str, Any]:
+    """Return the results that `save` wrote before; {} if there are none."""
+    path = _result.FOLDER / f"calibration_{name}.json"
+    return json.loads(path.read_text())["results"] if path.is_file() else {}
 
 
 def _round(number: Any) -> float:

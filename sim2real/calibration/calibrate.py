@@ -4,7 +4,7 @@ import hashlib
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import scipy
 
 import sim2real
 from sim2real import config
-from sim2real.calibration import identifiability, uncertainty
+from sim2real.calibration import uncertainty
 from sim2real.calibration.assignment import with_runs_of
 from sim2real.calibration.bands import (
     Coverage,
@@ -26,19 +26,14 @@ from sim2real.calibration.bands import (
     shown,
 )
 from sim2real.calibration.choose import choose
-from sim2real.calibration.coordinates import Coordinates
-from sim2real.calibration.disturbances import Disturbance, find_disturbances
-from sim2real.calibration.fit import Fit
-from sim2real.calibration.latency import lags, with_lags
+from sim2real.calibration.estimate import Estimated, estimate
 from sim2real.calibration.logs import read_log
 from sim2real.calibration.problem import Problem
 from sim2real.calibration.recipe import Recipe
-from sim2real.calibration.residual import Residual
-from sim2real.calibration.result import Calibration, Estimate
+from sim2real.calibration.result import Calibration
 from sim2real.calibration.validation import predictions
-from sim2real.calibration.windows import Windows
+from sim2real.calibration.widening import widening
 from sim2real.errors import CalibrationError
-from sim2real.parameters.posterior import Posterior
 from sim2real.robot import Robot
 from sim2real.trajectory import Array, Trajectory
 
@@ -72,6 +67,8 @@ def calibrate(
     """
     if not fit_logs:
         raise CalibrationError("no logs to fit: name at least one")
+    if recipe.widen and not held_out_logs:
+        raise CalibrationError("widen: no log is held out: hold one out, or do not widen")
     on_progress(f"reading {len(fit_logs) + len(held_out_logs)} logs")
     fitted = [_trajectory(log, recipe, robot) for log in fit_logs]
     held_out = [_trajectory(log, recipe, robot) for log in held_out_logs]
@@ -81,33 +78,28 @@ def calibrate(
         Problem(robot, recipe, nthread=nthread), fitted, seed=seed, on_progress=on_progress
     )
     on_progress(f"fitting {len(problem.names)} parameters to {len(fitted)} logs")
-    nominal = np.clip(
-        problem.coordinates.nominal, problem.coordinates.lower, problem.coordinates.upper
-    )
-    lag = lags(problem, fitted, nominal)
-    hint = problem.coordinates.z(with_lags(problem, nominal, lag))
-    found, residual, pushes = _solve(problem, fitted, seed, hint)
-    values = problem.coordinates.values(found.z)
-    spread = _covariances(found, residual.windows)
+    found = estimate(problem, fitted, seed=seed)
+    found, factor = _widened(found, held_out) if recipe.widen else (found, 1.0)
     seconds = time.monotonic() - begin
     on_progress("predicting fitted and held-out logs")
-    both = np.stack([problem.coordinates.nominal, values])
-    bands = _bands(problem, fitted, held_out or fitted, residual.windows, found, spread)
+    both = np.stack([problem.coordinates.nominal, found.values])
+    bands = _bands(found, fitted, held_out or fitted)
     calibration = Calibration(
         robot=robot.name,
-        posterior=_posterior(problem, found, spread.total),
-        run_posteriors={run: _posterior(problem, found, spread.total, run) for run in recipe.runs},
-        estimates=_estimates(problem, found, spread),
+        posterior=found.posterior(),
+        widened=factor,
+        run_posteriors={run: found.posterior(run) for run in recipe.runs},
+        estimates=found.estimates,
         fitted=predictions(problem, fitted, both),
         held_out=predictions(problem, held_out, both),
         coverage=bands[0],
         shown=bands[1],
-        latency={joint: round(value, 5) for joint, value in lag.items()},
+        latency=found.latency,
         candidates=candidates,
-        disturbances=pushes,
-        windows=len(residual.windows),
-        dropped=residual.windows.dropped,
-        noise=found.weighting.noise,
+        disturbances=found.pushes,
+        windows=len(found.windows),
+        dropped=found.windows.dropped,
+        noise=found.fit.weighting.noise,
         fit_seconds=round(seconds, 3),
         logs=_hashes(fitted),
         held_out_logs=_hashes(held_out),
@@ -126,96 +118,22 @@ def calibrate(
     )
 
 
-def _solve(
-    problem: Problem, logs: Sequence[Trajectory], seed: int, hint: Array
-) -> tuple[Fit, Residual, tuple[Disturbance, ...]]:
-    """Return the fit without the stretches in which something pushed, told by a first fit."""
-    found, residual = problem.solve(logs, seed=seed, hint=hint)
-    pushes = find_disturbances(problem, logs, problem.coordinates.values(found.z))
-    if pushes:
-        problem.leave_out([(push.log, push.begin, push.end) for push in pushes])
-        found, residual = problem.solve(logs, seed=seed, start=found.z)
-    return found, residual, pushes
-
-
-@dataclass(frozen=True)
-class _Covariances:
-    """Of the unknowns in z, each (p, p)."""
-
-    jacobian: Array
-    within: Array
-    total: Array
-
-
-def _covariances(found: Fit, windows: Windows) -> _Covariances:
-    information = found.information.sum(axis=0)
-    white = np.linalg.inv(information * found.weighting.redundancy + np.eye(len(found.z)))
-    within = uncertainty.within_logs(found, windows)
-    total = uncertainty.capped_at_prior(within + uncertainty.between_logs(found, windows))
-    return _Covariances(white, within, total)
-
-
-def _posterior(problem: Problem, found: Fit, covariance: Array, run: str = "") -> Posterior:
-    """Return the posterior of what all logs share, or of that and a run's own instead."""
-    coordinates, unknowns = problem.coordinates, problem.recipe.unknowns
-    own = {unknown.parameter for unknown in unknowns if run and unknown.run == run}
-    kept = [
-        i
-        for i, unknown in enumerate(unknowns)
-        if unknown.run == run or (not unknown.run and unknown.parameter not in own)
-    ]
-    slope = coordinates.slope(found.z)
-    scaled = (slope[:, None] * covariance * slope)[np.ix_(kept, kept)]
-    return Posterior(
-        names=tuple(unknowns[i].parameter for i in kept),
-        mean=tuple(coordinates.values(found.z)[kept].tolist()),
-        covariance=tuple(map(tuple, scaled.tolist())),
-        lower=tuple(coordinates.lower[kept].tolist()),
-        upper=tuple(coordinates.upper[kept].tolist()),
-        origin={},
-    )
-
-
-def _estimates(problem: Problem, found: Fit, spread: _Covariances) -> tuple[Estimate, ...]:
-    coordinates = problem.coordinates
-    information = found.information.sum(axis=0)
-    verdicts = identifiability.verdicts(coordinates.names, information, spread.within)
-    values = coordinates.values(found.z)
-    intervals = [
-        _interval(coordinates, found, np.sqrt(np.diag(covariance)))
-        for covariance in (spread.total, spread.jacobian)
-    ]
-    return tuple(
-        Estimate(
-            name=name,
-            nominal=float(coordinates.nominal[i]),
-            value=float(values[i]),
-            interval=intervals[0][i],
-            jacobian_interval=intervals[1][i],
-            verdict=verdicts[i],
-        )
-        for i, name in enumerate(coordinates.names)
-    )
-
-
-def _interval(coordinates: Coordinates, found: Fit, std: Array) -> list[tuple[float, float]]:
-    reach = 1.959964 * std * coordinates.slope(found.z)
-    values = coordinates.values(found.z)
-    low = np.clip(values - reach, coordinates.lower, coordinates.upper)
-    high = np.clip(values + reach, coordinates.lower, coordinates.upper)
-    return list(zip(low.tolist(), high.tolist(), strict=True))
+def _widened(found: Estimated, held_out: Sequence[Trajectory]) -> tuple[Estimated, float]:
+    """Return the estimate with a posterior that holds held-out logs, and the factor it takes."""
+    grid, spread = found.problem.grid, found.spread
+    seconds = found.windows.measured.shape[1] * grid.timestep * grid.every
+    factor = widening(found.problem.residual(held_out, seconds), found.fit.z, spread.total)
+    # nowhere beyond the prior, in which the logs' model is thought to lie
+    total = uncertainty.capped_at_prior(factor * spread.total)
+    return replace(found, spread=replace(spread, total=total)), round(factor, 3)
 
 
 def _bands(
-    problem: Problem,
-    fitted: Sequence[Trajectory],
-    logs: Sequence[Trajectory],
-    windows: Windows,
-    found: Fit,
-    spread: _Covariances,
+    estimated: Estimated, fitted: Sequence[Trajectory], logs: Sequence[Trajectory]
 ) -> tuple[tuple[Coverage, ...], tuple[Shown, ...]]:
     """Return how often bands hold in logs, and windows with the one that takes all into account."""
-    missed = inadequacy(problem, fitted, windows, found, spread.total)
+    problem, found, spread = estimated.problem, estimated.fit, estimated.spread
+    missed = inadequacy(problem, fitted, estimated.windows, found, spread.total)
     part = problem.windows(logs, missed.shape[0] * problem.grid.timestep * problem.grid.every)
     if not len(part):
         return (), ()
@@ -227,8 +145,7 @@ def _bands(
         "all, with the model's errors": Uncertain(covariance=spread.total, inadequacy=missed),
     }
     sampled = {kind: draws(problem, logs, part, found.z, what) for kind, what in kinds.items()}
-    best = problem.coordinates.values(found.z)
-    both = problem.predict(logs, part, np.stack([problem.coordinates.nominal, best]))
+    both = problem.predict(logs, part, np.stack([problem.coordinates.nominal, estimated.values]))
     step = problem.grid.timestep * problem.grid.every
     return (
         tuple(coverage(kind, each, part.measured) for kind, each in sampled.items()),

@@ -48,10 +48,13 @@ def choose(
         return problem, ()
     folds = _folds(logs, choice.fold)
     problems = [problem.without(_left_out(problem, name)) for name in choice.classes]
-    squares = []
+    squares, told = [], [{} for _ in folds]
     for name, candidate in zip(choice.classes, problems, strict=True):
         on_progress(f"choosing a model: {name}, {len(folds)} fits")
-        squares.append([_left_out_error(candidate, logs, fold, seed) for fold in folds])
+        rows = zip(folds, told, strict=True)
+        squares.append(
+            [_left_out_error(candidate, logs, fold, seed, known) for fold, known in rows]
+        )
     table = np.array(squares)  # (class, fold)
     mean = table.mean(axis=1)
     best = int(mean.argmin())
@@ -91,12 +94,21 @@ def _folds(logs: Sequence[Trajectory], fact: str) -> list[list[int]]:
 
 
 def _left_out_error(
-    problem: Problem, logs: Sequence[Trajectory], fold: list[int], seed: int
+    problem: Problem, logs: Sequence[Trajectory], fold: list[int], seed: int, told: dict[str, float]
 ) -> float:
-    """Return the mean square error in the logs of a fold of a fit to the others [rad²]."""
-    found, _ = problem.solve([log for i, log in enumerate(logs) if i not in fold], seed=seed)
-    values = problem.coordinates.values(found.z)[None]
+    """Return the mean square error in the logs of a fold of a fit to the others [rad²].
+
+    A class begins also where the simpler ones ended: `told`, name → value, which this one renews.
+    """
+    at = problem.coordinates
+    nominal = dict(zip(at.names, at.nominal.tolist(), strict=True))
+    hint = np.array(list((nominal | {n: told[n] for n in told if n in nominal}).values()))
+    hint = at.z(np.clip(hint, at.lower, at.upper))
+    fitted = [log for i, log in enumerate(logs) if i not in fold]
+    found, _ = problem.solve(fitted, seed=seed, hint=hint)
+    values = at.values(found.z)
+    told |= dict(zip(at.names, values.tolist(), strict=True))
     held_out = [logs[i] for i in fold]
     windows = problem.windows(held_out, problem.recipe.windows.horizons[-1])
-    error = problem.predict(held_out, windows, values) - windows.measured
+    error = problem.predict(held_out, windows, values[None]) - windows.measured
     return float((error**2).mean())

@@ -23,7 +23,7 @@ _RATE = 250.0
 """At which residual torques are looked at [Hz]."""
 _LEAST, _PAD, _JOIN = 0.05, 0.25, 0.3
 """Shortest push, what is left out to both sides of it, and the longest pause within one [s]."""
-_TIMES = 6.0
+_TIMES = 5.0
 """A push is so many times what is usual in its log, for friction and model errors vary."""
 
 

@@ -190,6 +190,9 @@ class Recipe:
     """Parameter → what the logs say of it, each for itself."""
     choose: Choice | None = None
     """By default there is one model: that with all parameters."""
+    widen: bool = False
+    """Whether to widen the posterior until it holds the held-out logs, nowhere beyond the prior.
+    The gate and all errors stay what they were."""
     search: Search = field(default_factory=Search)
     """How widely to look for the best fit."""
     excitation: Excitation = field(default_factory=Excitation)

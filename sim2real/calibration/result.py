@@ -5,33 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sim2real import config
-from sim2real.calibration import identifiability
 from sim2real.calibration.bands import Coverage, Shown
 from sim2real.calibration.choose import Candidate
 from sim2real.calibration.disturbances import Disturbance
+from sim2real.calibration.estimate import Estimate
 from sim2real.calibration.validation import Prediction
 from sim2real.errors import CalibrationError
 from sim2real.parameters.posterior import Posterior
-
-
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """What became of one parameter, in SI units."""
-
-    name: str
-    nominal: float
-    value: float
-    interval: tuple[float, float]
-    """Holds 95 %."""
-    verdict: str
-    """`identified`, or `not identified: ...` with the reason."""
-    jacobian_interval: tuple[float, float] | None = None
-    """What (JᵀJ)⁻¹ alone would claim for 95 %: far too narrow on real logs."""
-
-    @property
-    def identified(self) -> bool:
-        """Whether the logs told more than the prior."""
-        return self.verdict == identifiability.IDENTIFIED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +23,8 @@ class Calibration:
     """Of what all logs share."""
     run_posteriors: dict[str, Posterior]
     """Run → the posterior of its robot: what is shared, and what is its own."""
+    widened: float
+    """Factor of its covariance that held-out logs asked for; 1 unless that was wanted."""
     estimates: tuple[Estimate, ...]
     fitted: tuple[Prediction, ...]
     """Errors on the logs that were fitted."""

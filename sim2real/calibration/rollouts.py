@@ -115,11 +115,13 @@ class Rollouts:
         ids = np.arange(len(rows), dtype=np.int32)
         self.parameters.write(sim, ids, values)
         sensors = sim.effects.sensors
-        bias = [sensors[name].parameters.value("bias") for name in ("position", "velocity")]
-        late = sensors["position"].parameters.get("delay")
+        flaws = [sensors[name].parameters for name in ("position", "velocity")]
+        bias, gain = ([each.value(flaw) for each in flaws] for flaw in ("bias", "gain"))
+        late = flaws[0].get("delay")
         command = windows.command[rows]
-        velocity = windows.velocity[rows] + offset[:, njoint:] - bias[1]
-        position = windows.position[rows] + offset[:, :njoint] - bias[0]
+        # both are told by measured positions
+        velocity = (windows.velocity[rows] + offset[:, njoint:] - bias[1]) / gain[0]
+        position = (windows.position[rows] + offset[:, :njoint] - bias[0]) / gain[0]
         if late is not None:
             position = position + velocity * late  # what is measured at the start is older
         sim.reset(ids, position, velocity, command[:, 0])
@@ -131,7 +133,10 @@ class Rollouts:
             lag = late / self._model.opt.timestep
             moved = _delayed(moved, lag, position, velocity * self._model.opt.timestep)
         at = slice(self._every - 1, None, self._every)
-        signals = moved[:, at] + bias[0][:, None], speed[:, at] + bias[1][:, None]
+        signals = [
+            gain[i][:, None] * signal[:, at] + bias[i][:, None]
+            for i, signal in enumerate((moved, speed))
+        ]
         chosen = slice(None) if windows.compared is None else list(windows.compared)
         return _tamed(signals[0][..., chosen]), _tamed(signals[1][..., chosen])
 

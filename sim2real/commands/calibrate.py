@@ -40,6 +40,8 @@ class Calibrate:
     """A shipped robot, or a folder with a robot.toml; the recipe's robot if not given."""
     publish: Maybe[str] = None
     """The robot's unit: write to calibration/<robot>/<unit>/ as well, if it passes the gate."""
+    widen: Flag = False
+    """Widen the posterior until it holds the held-out logs, nowhere beyond the prior."""
     report: bool = True
     """Write calibration.html, too; it needs matplotlib."""
     starts: Maybe[int] = None
@@ -86,7 +88,8 @@ def _recipe(chosen: Calibrate) -> Recipe:
     recipe = find_recipe(chosen.recipe)
     told = {"starts": chosen.starts, "generations": chosen.generations}
     asked = {name: number for name, number in told.items() if number is not None}
-    return replace(recipe, search=replace(recipe.search, **asked))
+    search = replace(recipe.search, **asked)
+    return replace(recipe, search=search, widen=recipe.widen or chosen.widen)
 
 
 def _write_report(path: Path, result: Calibration) -> None:
@@ -130,6 +133,8 @@ def _show(result: Calibration) -> None:
         console.print(
             f"a 90 % band covers {band.covered:.0%} of the samples, mean width {band.width:.3g} rad"
         )
+    if result.widened > 1.0:
+        console.print(f"the posterior was widened {result.widened:.3g} times in variance to do so")
     for push in result.disturbances:
         console.print(
             f"pushed: {push.log} at {push.joint} from {push.begin:.2f} to {push.end:.2f} s,"

@@ -11,9 +11,10 @@ import tyro
 from sim2real import shipped
 from sim2real.commands.console import Flag, notes, options, print_json
 from sim2real.commands.drive import drive
+from sim2real.deploy.driver import connected
+from sim2real.deploy.drivers.udp import UdpDriver
 from sim2real.deploy.excitation import Excitation, Kind
-from sim2real.deploy.packets import DEFAULT_ADDRESS
-from sim2real.deploy.udp import UdpLink
+from sim2real.deploy.robot_side.packets import DEFAULT_ADDRESS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,12 +53,10 @@ def main(arguments: Sequence[str]) -> None:
     motion = Excitation(
         robot, kind=chosen.signal, seconds=chosen.seconds, amplitude=chosen.amplitude,
         band=chosen.band, seed=chosen.seed)  # fmt: skip
-    with UdpLink(robot, chosen.address) as link:
+    with connected(UdpDriver(robot, chosen.address)) as driver:
         if chosen.from_start:
-            link.reset()
-        summary = drive(
-            motion, link, robot, seconds=chosen.seconds, path=chosen.output, title="excite"
-        )
+            driver.reset()
+        summary = drive(motion, driver, seconds=chosen.seconds, path=chosen.output, title="excite")
     if chosen.json:
         print_json(dataclasses.asdict(summary))
     if summary.ended == "trip":

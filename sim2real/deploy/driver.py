@@ -55,6 +55,8 @@ class Measurement:
     """What the sensors said, each signal (size,)."""
     health: Health | None = None
     """None where the robot does not tell."""
+    acting: bool | None = None
+    """Whether the robot acts on a command, or damps; None where it does not tell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,13 +64,25 @@ class Command:
     """A lease: what the robot does until `valid_until`, when it damps unless another one came."""
 
     seq: int
-    """Counts the commands since `open`; a receiver takes larger numbers only."""
+    """Larger with each command; a receiver takes no other."""
     valid_until: int
     """By the clock of the measurements' stamps [ns]."""
     target: Array
     """(ncommand,) [Nm, or rad], in the order of the driven joints."""
     stiffness: float = 1.0
     """Share of the servos' `kp` in [0, 1], position mode: 0 damps, 1 is the robot's own."""
+
+    def softened(self, position: Array, servo: NDArray[np.bool_]) -> Array:
+        """Return the targets (ncommand,) with which servos of whole kp give that share's torque.
+
+        Args:
+            position: of the driven joints, measured now (ncommand,) [rad].
+            servo: which of them are in position mode (ncommand,).
+        """
+        if self.stiffness == 1.0:
+            return self.target  # not rounded on its way
+        soft = position + self.stiffness * (self.target - position)
+        return np.where(servo, soft, self.target)
 
 
 class RobotDriver(Protocol):

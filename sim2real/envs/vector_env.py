@@ -10,7 +10,9 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from sim2real.control import ActionMap, resting_command
+from sim2real.deploy.envelope.bounds import Envelope
 from sim2real.envs.episodes import Episodes
+from sim2real.envs.guard import Guard
 from sim2real.envs.worlds import Worlds
 from sim2real.errors import ParameterError
 from sim2real.parameters import randomness
@@ -58,6 +60,7 @@ class RobotVectorEnv(VectorEnv):
         privileged: Sequence[str] | None = None,
         environments: Sequence[int] | None = None,
         simulator: Simulator | None = None,
+        enveloped: bool = False,
     ):
         """Make the environment.
 
@@ -73,6 +76,8 @@ class RobotVectorEnv(VectorEnv):
                 `privileged` shows; by default all.
             environments: their numbers, which key what they draw; by default from 0 on.
             simulator: another engine with `num_envs` simulations; MuJoCo by default.
+            enveloped: whether the robot's envelope stands between policies and simulations:
+                commands are limited, and an episode ends where a run on the robot would.
         """
         self.robot, self.num_envs = robot, num_envs
         posterior = posterior if randomized else None
@@ -90,6 +95,8 @@ class RobotVectorEnv(VectorEnv):
             posterior=posterior,
             posterior_share=posterior_share,
         )
+        self.guard = Guard(Envelope.of(robot)) if enveloped else None
+        """The envelope and its counts, if there is one."""
         self._action_map = ActionMap.of(robot)
         self._resting = resting_command(robot)
         self._driven = [list(robot.joints).index(name) for name in robot.driven]
@@ -135,6 +142,8 @@ class RobotVectorEnv(VectorEnv):
         state = self._advance(actions)
         reward = self.task.reward(state)
         terminated = self.task.terminated(state)
+        if self.guard is not None:
+            terminated = terminated | self.guard.tripped(self.sim.measure())
         diverged = self.sim.diverged
         if diverged.any():  # neither the reward nor the end of such a step can be trusted
             reward = np.where(diverged, 0.0, reward)
@@ -290,6 +299,8 @@ class RobotVectorEnv(VectorEnv):
         action = np.clip(actions, -1.0, 1.0)
         last_command = self.command.copy()
         self.command[...] = self._action_map.command(action, last_command)
+        if self.guard is not None:
+            self.command[...] = self.guard.limit(self.command, last_command, self.sim.measure())
         self.sim.step(self.command)
         self.steps += 1
         tip, rotation = self.sim.tip if self.task.needs_tip else (None, None)

@@ -35,7 +35,8 @@ class ControllerGraph(nn.Module):
         recurrent = any(isinstance(module, nn.RNNBase) for module in policy.modules())
         self._policy_type = torch.float32 if recurrent else torch.float64
         self._policy = copy.deepcopy(policy).to("cpu", self._policy_type).eval()
-        self._task, self._action_map = task, ActionMap.of(robot)
+        self._observe = getattr(self._policy, "observe", task.observe)
+        self._action_map = ActionMap.of(robot)
         self._signals = measured_signals(robot)
         self.input_sizes = {name: signal.size for name, signal in self._signals.items()}
         if task.ngoal > 0:
@@ -60,7 +61,7 @@ class ControllerGraph(nn.Module):
         values = dict(zip(self.input_names, (value.double() for value in inputs), strict=True))
         measured = Measured(**{name: values[name] for name in self._signals})
         previous = values[f"state.{_OWN_STATE}"]
-        observation = self._task.observe(measured, previous, values.get("goal"))
+        observation = self._observe(measured, previous, values.get("goal"))
         action, states = self._act(observation, [values[name] for name in self._policy_states])
         command = self._action_map.command(action, previous).float()
         # + 0: two outputs of one name would be one in the graph

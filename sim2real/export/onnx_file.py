@@ -43,7 +43,8 @@ def export(
     Args:
         policy: any torch module, observation (n, nobs) → action (n, ncommand), clipped to [-1, 1]
             afterwards. If it has `state_sizes`, name → size, it is called with an array (n, size)
-            of each state, too, and returns (action, *next states); states start at 0.
+            of each state, too, and returns (action, *next states); states start at 0. If it has
+            `observe`, that takes the place of the task's.
         robot: what the controller is for.
         task: what the policy observes.
         path: the file, replaced in one step.

@@ -63,9 +63,7 @@ def make_correction(
 def target_robot(settings: GapSettings, robot: Robot) -> Robot:
     """Return the robot that stands for the real one: one world, with what is `changed`."""
     found = robot if settings.target is None else shipped.find_robot(settings.target)
-    if (found.joints.keys(), found.driven, found.control_hz) != (
-        robot.joints.keys(), robot.driven, robot.control_hz
-    ):  # fmt: skip
+    if not found.drives_like(robot):
         raise ConfigError(
             f"gap: the target {found.name!r} has other joints or another rate than"
             f" {robot.name!r}: give a folder with the same robot"

@@ -1,11 +1,12 @@
 """What a robot measures, as the state of a transition."""
 
 from abc import ABC, abstractmethod
-from typing import Any, final
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim2real.envs.coordinates import views
 from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.errors import ConfigError, GapError
 from sim2real.gap.transitions import Transitions
@@ -66,7 +67,7 @@ class StateReader(Reader):
 
     def __init__(self, env: RobotVectorEnv):
         self.robot = env.robot
-        kinds = _kinds(env)
+        kinds = np.array(views(env))
         self._plain = np.flatnonzero(kinds == "plain")
         self._angles = np.flatnonzero(kinds == "angle")
         njoint = len(env.robot.joints)
@@ -124,26 +125,3 @@ class MotionReader(Reader):
     ) -> Transitions:
         states = [np.concatenate([m.position, m.velocity], axis=1) for m in (before, after)]
         return Transitions.of(states[0], command, states[1])
-
-
-def _kinds(env: RobotVectorEnv) -> NDArray[Any]:
-    """Return how the task sees each joint's position: `unseen`, `plain` or as an `angle`."""
-    rng = np.random.default_rng(0)
-    njoint = len(env.robot.joints)
-    signals = env.sim.measure().signals()
-    start = {name: np.array(value[:1], np.float64) for name, value in signals.items()}
-    start["position"] = start["position"] + 0.1 * rng.standard_normal((1, njoint))
-    command, goal = env.command[:1], env.goal[:1]
-
-    def seen(joint: int, by: float) -> bool:
-        moved = start | {"position": start["position"] + by * np.eye(njoint)[joint]}
-        views = [env.task.observe(Measured(**values), command, goal) for values in (start, moved)]
-        return float(np.abs(views[1] - views[0]).max()) > 1e-6
-
-    kinds = []
-    for joint in range(njoint):
-        if not seen(joint, 0.123):
-            kinds.append("unseen")
-        else:
-            kinds.append("plain" if seen(joint, 2.0 * np.pi) else "angle")
-    return np.array(kinds)

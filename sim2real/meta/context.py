@@ -60,7 +60,7 @@ class ContextDynamics(Dynamics):
     change that led to a state, that shapes the context alone (CaDM).
     """
 
-    def __init__(  # noqa: PLR0913 - two networks
+    def __init__(
         self,
         scaling: Scaling,
         hidden: tuple[int, ...],
@@ -97,7 +97,8 @@ class ContextDynamics(Dynamics):
     def _context(self, window: Window) -> Tensor:
         inputs = self.scaling.inputs(window.states, window.commands)
         changes = self.scaling.changes(window.states, window.next_states)
-        return self.encoder(torch.cat([inputs, changes], dim=-1), window.known)
+        surprise = changes - self.unadapted(len(inputs)).network(inputs)
+        return self.encoder(torch.cat([inputs, surprise], dim=-1), window.known)
 
     def _with(self, context: Tensor) -> Adapted:
         def network(inputs: Tensor) -> Tensor:

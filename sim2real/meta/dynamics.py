@@ -66,8 +66,16 @@ class Adapted:
         From states (ntask, k, nstate) under commands (ntask, k, ncommand), in SI units. `k` is a
         multiple of `members`.
         """
-        change = self.network(self.scaling.inputs(states, commands))
-        return self.scaling.next_states(states, change)
+        return self.scaling.next_states(states, self.network(self.scaling.inputs(states, commands)))
+
+    def mean(self, states: Tensor, commands: Tensor) -> Tensor:
+        """Return the same, of which every member predicts all, and their mean is taken."""
+        every = self(states.repeat(1, self.members, 1), commands.repeat(1, self.members, 1))
+        if self.members == 1:
+            return every
+        space, parts = self.scaling.space, every.chunk(self.members, dim=1)
+        changes = torch.stack([space.change(states, part) for part in parts])
+        return space.moved(states, changes.mean(dim=0))
 
 
 class Dynamics(nn.Module, ABC):

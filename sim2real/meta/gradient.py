@@ -21,7 +21,7 @@ class GradientDynamics(Dynamics):
     it lowers the error on the window, or left out.
     """
 
-    def __init__(  # noqa: PLR0913 - the network's shape and how it adapts
+    def __init__(
         self,
         scaling: Scaling,
         hidden: tuple[int, ...],

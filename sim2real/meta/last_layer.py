@@ -21,7 +21,7 @@ class LastLayerDynamics(Dynamics):
     by one, which a ridge solution knows without being solved again.
     """
 
-    def __init__(  # noqa: PLR0913 - the network's shape and what its prior starts as
+    def __init__(
         self,
         scaling: Scaling,
         hidden: tuple[int, ...],
@@ -62,8 +62,9 @@ class LastLayerDynamics(Dynamics):
         return 0.5 * (self.error(model, window) + self.error(model, query))
 
     def _predict(self, inputs: Tensor, change: Tensor) -> Tensor:
-        features = self._features(inputs)
-        return self.last(features[..., :-1]) + features @ change
+        # one product with the changed layer, not one with the layer and one with the change
+        weight, bias = self.last.weight.mT + change[:, :-1], self.last.bias + change[:, -1:]
+        return self.body(inputs) @ weight + bias
 
     def _features(self, inputs: Tensor) -> Tensor:
         """Return what the last layer sees, and 1 for its bias, (ntask, n, nfeature + 1)."""

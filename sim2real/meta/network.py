@@ -7,7 +7,9 @@ from torch import nn
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh}
 
 
-def perceptron(sizes: tuple[int, ...], activation: str, *, last: str | None = None) -> nn.Sequential:
+def perceptron(
+    sizes: tuple[int, ...], activation: str, *, last: str | None = None
+) -> nn.Sequential:
     """Return an MLP with layers of these sizes, with an activation after its last one if wanted."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):

@@ -22,6 +22,8 @@ from sim2real.sim.simulator import Ids, Simulator
 Array = NDArray[np.float64]
 Worlds = tuple[Array, Array]
 """Parameters (n, p) in SI units, and each on the scale of its own distribution."""
+_TRIALS = 256
+"""Worlds that are drawn to see whether ranges can be impossible together."""
 
 
 @final
@@ -76,6 +78,8 @@ class Randomizer:
         self.mender = Mender(self.parameters, impossible, self._blocks())
         """What is done about draws that are not possible, and how often it was."""
         self._certain = self.mender.is_idle(drawn, posterior)
+        if impossible == "error" and self.parameters.conditions:
+            self.draw(np.arange(_TRIALS), np.zeros(_TRIALS, np.int64))  # not in mid-training
         refuse_hidden_friction(sim.model, drawn)
 
     @property

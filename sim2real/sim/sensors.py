@@ -18,6 +18,7 @@ from sim2real.sim.table import Table
 Array = NDArray[np.float64]
 
 NOMINAL = {
+    "gain": 1.0,
     **dict.fromkeys(("bias", "noise", "drift", "walk"), 0.0),
     **dict.fromkeys(("resolution", "dropout", "delay", "delay_jitter"), 0.0),
     "freeze_time": math.inf,
@@ -94,6 +95,8 @@ class Signal:
 
     def _disturbed(self, value: Array, rows: Any, clock: Clock, z: Array) -> Array:
         get = self.parameters.get
+        if (gain := get("gain")) is not None:
+            value = gain[rows] * value
         errors: list[Array] = []
         if (bias := get("bias")) is not None:
             errors.append(bias[rows])
@@ -112,7 +115,10 @@ class Signal:
         resolution = self.parameters.get("resolution")
         if resolution is None:
             return value
-        return quantized(value, self._for_each_number(resolution[rows], value.shape))
+        step = self._for_each_number(resolution[rows], value.shape)
+        if not self._is_orientation:
+            return quantized(value, step)
+        return imu.normalized(quantized(value, 0.5 * step))  # a number is half an angle's sine
 
     def _stale(self, rows: Any, clock: Clock) -> NDArray[np.bool_]:
         """Return whose new sample does not come: (n, size); the first one always does."""

@@ -88,6 +88,12 @@ def on_robot(job: Job) -> OnTarget:
     if job.adaptive.bayrn.target is None:
         raise ConfigError("bayrn: target is missing: name the robot on which policies are tried")
     target = shipped.find_robot(job.adaptive.bayrn.target)
+    robot = robot_of(job)
+    if not target.drives_like(robot) or target.task["name"] != robot.task["name"]:
+        raise ConfigError(
+            f"bayrn: the target {target.name!r} has other joints, another rate or another task than"
+            f" {robot.name!r}: give a folder with the same robot"
+        )
     seed = randomness.integer_seed(job.seed, "target")
     env = RobotVectorEnv(target, job.evaluation_envs, seed=seed, nthread=job.nthread)
 

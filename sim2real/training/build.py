@@ -89,4 +89,5 @@ def environment_of(
         posterior_share=job.posterior_share,
         randomized=job.randomized,
         privileged=job.privileged,
+        enveloped=job.enveloped,
     )

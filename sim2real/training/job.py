@@ -140,6 +140,8 @@ class Job:
     """Share of the worlds that are drawn from the posterior; the rest from the robot's ranges."""
     randomized: bool = True
     """Draw a new robot for each episode; without it, train on the nominal one."""
+    enveloped: bool = False
+    """Train within the envelope of the robot's runtime, which limits commands and ends runs."""
     privileged: tuple[str, ...] | None = None
     """The drawn parameters that PPO's critic sees: names, or joint.*.damping; all if not given."""
     log_worlds: bool = True

@@ -10,6 +10,7 @@ import torch
 
 from sim2real import __version__, config
 from sim2real.envs.rollout import evaluate
+from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.errors import ConfigError
 from sim2real.parameters.posterior import Posterior
 from sim2real.robot import Robot
@@ -101,6 +102,7 @@ class _Run:
                 self._trainer.env.set_progress(self._trainer.steps / self._job.budget)
                 metrics = self._trainer.iterate()
                 metrics["diverged"] = self._trainer.env.diverged
+                metrics |= _of_envelope(self._trainer.env)
                 if self._adaptation is not None:
                     metrics |= self._adaptation.metrics()
                 self._iteration += 1
@@ -170,3 +172,12 @@ class _Run:
         if self._correction is not None:
             text = json.dumps(self._correction.report(), indent=2) + "\n"
             config.write_atomically(self._folder / GAP, text.encode())
+
+
+def _of_envelope(env: RobotVectorEnv) -> dict[str, float]:
+    """Return how often the envelope stepped in since it was asked last, if there is one."""
+    if env.guard is None:
+        return {}
+    told = {"intervention": env.guard.intervention, "trips": float(env.guard.trips)}
+    env.guard.restart()
+    return told

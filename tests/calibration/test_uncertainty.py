@@ -71,6 +71,16 @@ def test_logs_that_differ_are_told_from_logs_that_are_noisy(difference, low, hig
     assert low <= np.sqrt(between_logs(moved, windows)[0, 0]) <= high
 
 
+def test_logs_that_do_not_differ_add_nothing_however_few_they_are():
+    added = []
+    for seed in range(50):
+        noise = np.random.default_rng(seed).standard_normal((BLOCKS, ROWS))
+        fit, windows = linear_fit(noise, np.repeat([0, 1], BLOCKS // 2))
+        within, between = within_logs(fit, windows), between_logs(fit, windows)
+        added.append(np.diag(between) > 0.5 * np.diag(within))
+    assert np.mean(added) < 0.1
+
+
 def test_the_prior_bounds_what_is_not_known():
     capped = capped_at_prior(np.array([[4.0, 1.9], [1.9, 1.0]]))
     assert np.linalg.eigvalsh(capped).max() <= 1 + 1e-12

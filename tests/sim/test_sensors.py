@@ -142,7 +142,12 @@ def test_the_resolution_is_the_last_thing_that_happens_to_a_value():
     assert len(np.unique(measured)) > 3
 
 
-ALL = {"bias": 0.1, "noise": 0.02, "drift": 0.1, "walk": 0.1, "resolution": 0.001,
+def test_an_offset_is_not_multiplied_by_the_gain():
+    measured = Plant(gain=0.9, bias=0.05).play(ramp(20))
+    np.testing.assert_allclose(measured, 0.9 * Plant().play(ramp(20)) + 0.05, atol=1e-12)
+
+
+ALL = {"gain": 1.1, "bias": 0.1, "noise": 0.02, "drift": 0.1, "walk": 0.1, "resolution": 0.001,
        "dropout": 0.3, "freeze_time": 0.3, "delay": 0.013, "delay_jitter": 0.02}  # fmt: skip
 
 
@@ -204,6 +209,20 @@ def test_a_noisy_orientation_is_turned_about_the_bodys_axes_and_stays_a_rotation
     np.testing.assert_allclose(
         error.as_rotvec().std(axis=0), [0.1, 0.0, 0.02], rtol=0.05, atol=1e-9
     )
+
+
+@pytest.mark.parametrize("resolution", [0.01, 0.05])
+def test_a_quantized_orientation_is_a_rotation_in_steps_of_its_resolution(resolution):
+    angle = np.linspace(-0.2, 0.2, 401)
+    sensors, clock = orientations(len(angle), resolution=resolution)
+    turned = Rotation.from_rotvec(angle[:, None] * [0.0, 1.0, 0.0])
+    truth = {"orientation": turned.as_quat(scalar_first=True)}
+    sensors.reset(np.arange(len(angle)), truth, clock)
+    values = sensors.measure(truth, clock)["orientation"]
+    np.testing.assert_allclose(np.linalg.norm(values, axis=1), 1.0)
+    seen = Rotation.from_quat(values, scalar_first=True).as_rotvec()[:, 1]
+    assert np.abs(seen - angle).max() == pytest.approx(resolution / 2, rel=0.15)
+    assert len(np.unique(seen.round(6))) <= 0.4 / resolution + 5
 
 
 def test_a_delayed_orientation_is_that_of_a_while_ago():

@@ -286,6 +286,22 @@ def test_the_burn_in_learns_from_all_episodes(folder):
     assert third["epopt/worst"] < third["epopt/all"]
 
 
+def test_normalization_follows_burn_in_and_holds_still_while_the_worst_are_learned_from(folder):
+    env = RobotVectorEnv(Robot.load(folder), 8)
+    settings = PPOSettings(num_envs=8, hidden=(8,), minibatches=2)
+    trainer = PPOTrainer(env, settings, 0, worst=EPOptSettings(epsilon=0.25, burn_in=1))
+    normalizer = trainer._algorithm.actor.obs_normalizer
+    assert int(normalizer.count) == 0
+    trainer.iterate()
+    seen = trainer.steps
+    assert int(normalizer.count) == seen
+    mean = normalizer.mean
+    assert mean.abs().max() > 0.0
+    trainer.iterate()
+    assert int(normalizer.count) == seen
+    torch.testing.assert_close(normalizer.mean, mean, rtol=0.0, atol=0.0)
+
+
 def test_a_job_refuses_what_cannot_adapt(job, tmp_path):
     with pytest.raises(ConfigError, match="epopt needs algorithm"):
         dataclasses.replace(job, algorithm="sac", adaptive=ADAPTIVE["epopt"])

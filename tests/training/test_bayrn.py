@@ -99,6 +99,9 @@ def test_what_cannot_be_searched_is_refused(whole, tmp_path):
     nowhere = dataclasses.replace(JOB.adaptive, bayrn=BayRnSettings())
     with pytest.raises(ConfigError, match="target is missing"):
         on_robot(dataclasses.replace(JOB, adaptive=nowhere))
+    other = dataclasses.replace(JOB.adaptive, bayrn=BayRnSettings(target="hopper"))
+    with pytest.raises(ConfigError, match="other joints"):  # before anything is trained
+        on_robot(dataclasses.replace(JOB, adaptive=other))
     wrong = dataclasses.replace(JOB.adaptive, parameters=("body.bob.mas",))
     with pytest.raises(ParameterError, match="did you mean"):
         search(dataclasses.replace(JOB, adaptive=wrong), tmp_path / "wrong", width)

@@ -28,7 +28,7 @@ _TELLING = 3.0
 _TRIAL = 24
 """Worlds to choose the horizon with."""
 _TRIAL_DRAWS = 1000
-_BIASES = ("position_bias", "velocity_bias")
+_SHOWN = ("position_gain", "position_bias", "velocity_bias")
 """Of the sensors' parameters, what a replay shows; their noise is taken from the logs."""
 
 
@@ -190,7 +190,7 @@ class Replayer:
         """Whether a parameter changes what a replay of these logs gives."""
         if term.name.kind == "actuator" and self._recipe.commands == "measured":
             return False
-        return bool(term.fields) or term.name.attribute in _BIASES
+        return bool(term.fields) or term.name.attribute in _SHOWN
 
     def _kept(self, windows: Windows) -> NDArray[np.int64]:
         """Return the samples beyond the stretch from which the start was estimated."""

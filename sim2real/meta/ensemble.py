@@ -1,0 +1,49 @@
+"""Several dynamics models, trained on different draws of the robots (PETS, Chua et al. 2018)."""
+
+from collections.abc import Sequence
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from sim2real.errors import ConfigError
+from sim2real.meta.dynamics import Adapted, Dynamics, Window
+
+
+@final
+class Ensemble(Dynamics):
+    """Members that adapt each for itself: where they disagree, nobody knows."""
+
+    def __init__(self, members: Sequence[Dynamics]):
+        """Take models with one and the same scaling.
+
+        Raises:
+            ConfigError: there is none, or their scalings or windows differ.
+        """
+        if not members:
+            raise ConfigError("an ensemble needs at least one member")
+        first = members[0]
+        if any(m.scaling is not first.scaling or m.window != first.window for m in members):
+            raise ConfigError("an ensemble's members share one scaling, and windows of one length")
+        super().__init__(first.scaling, first.window)
+        self._models = nn.ModuleList(members)
+        self.members = len(members)
+
+    @property
+    def models(self) -> list[Dynamics]:
+        """The members."""
+        return [model for model in self._models if isinstance(model, Dynamics)]
+
+    def adapt(self, window: Window) -> Adapted:  # noqa: D102
+        return self._together([model.adapt(window) for model in self.models])
+
+    def unadapted(self, ntask: int) -> Adapted:  # noqa: D102
+        return self._together([model.unadapted(ntask) for model in self.models])
+
+    def _together(self, adapted: list[Adapted]) -> Adapted:
+        def network(inputs: Tensor) -> Tensor:
+            shares = inputs.chunk(self.members, dim=1)
+            parts = [a.network(share) for a, share in zip(adapted, shares, strict=True)]
+            return torch.cat(parts, dim=1)
+
+        return Adapted(self.scaling, network, self.members)
