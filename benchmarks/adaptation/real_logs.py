@@ -54,9 +54,9 @@ PENDULUM = DynamicsJob(
         "joint.pivot.position_noise": {"set": [0.0, 0.001]},
         "joint.pivot.velocity_noise": {"set": [0.0, 0.05]},
     },
-    dynamics=DynamicsSettings(hidden=(64, 64), robots=150, seconds=6.0),
+    dynamics=DynamicsSettings(hidden=(64, 64), robots=400, seconds=6.0),
     adaptation=AdaptationSettings(window=WINDOW, context=16),
-    fit=FitSettings(steps=1000, tasks=16, query=16, learning_rate=2e-3),
+    fit=FitSettings(steps=6000, tasks=16, query=16, learning_rate=2e-3),
 )
 
 
