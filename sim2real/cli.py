@@ -22,6 +22,7 @@ VERBS = {
     "check": "check an exported controller on this machine",
     "diff": "show what differs between two exported controllers",
     "robot": "start a virtual robot: a simulation behind a link",
+    "serve": "put a robot behind a link: serial servos, ROS 2",
     "preflight": "try out on a robot all that must hold before a controller runs",
     "deploy": "run a controller on a robot",
     "replay": "decide again from a recording, and compare bit for bit",

@@ -11,7 +11,7 @@ import tyro
 
 from sim2real import shipped
 from sim2real.commands.console import Flag, Maybe, notes, options, print_json
-from sim2real.commands.drive import Watch, drive
+from sim2real.commands.drive import Watch, drive, key_of
 from sim2real.deploy.controller import Controller
 from sim2real.deploy.driver import connected
 from sim2real.deploy.drivers.udp import UdpDriver
@@ -34,6 +34,8 @@ class Deploy:
     """A shipped robot, or a folder with a robot.toml."""
     address: str = DEFAULT_ADDRESS
     """Where the robot listens, host:port."""
+    key: Maybe[Path] = None
+    """A file with the key that both ends share; needed if the link leaves this computer."""
     seconds: float = 6.0
     """How long the controller commands, in each episode."""
     episodes: int = 1
@@ -66,7 +68,7 @@ def main(arguments: Sequence[str]) -> None:
     controller = Controller.load(chosen.controller, robot)
     paths = [_recording(chosen, episode) for episode in range(chosen.episodes)]
     summaries = []
-    driver = UdpDriver(robot, chosen.address, watch=chosen.shadow)
+    driver = UdpDriver(robot, chosen.address, key_of(chosen.key), watch=chosen.shadow)
     with _prompt(chosen.realtime), connected(driver):
         for episode, path in enumerate(paths, start=1):
             if chosen.episodes > 1 and not chosen.shadow:

@@ -14,8 +14,10 @@ from sim2real.deploy.live.processes import dashboard, page
 from sim2real.deploy.loop import RunSummary, run
 from sim2real.deploy.operator import Operator
 from sim2real.deploy.recorder import MEMORY, Recorder
+from sim2real.deploy.robot_side.keys import load_key
 from sim2real.deploy.source import CommandSource
 from sim2real.deploy.supervisor import State
+from sim2real.deploy.watchdog import Watchdog
 from sim2real.errors import ConfigError
 
 
@@ -63,10 +65,13 @@ def drive(  # noqa: PLR0913 - each is one thing, and all but two have names
     recorder = Recorder(
         path, driver.robot, origin=source.origin, goal=source.goal if goal is None else goal,
         shadow=shadow, black_box=black_box)  # fmt: skip
+    watchdog = Watchdog()
+    watchdog.ready()
     with progress_bar("s") as bar:
         task = bar.add_task(title, total=seconds, note="")
 
         def show(state: State, elapsed: float) -> None:
+            watchdog.alive()
             bar.update(task, completed=min(elapsed, seconds), note=state.name.lower(), refresh=True)
 
         with recorder, watch.begun(Facts.of(driver.robot, recorder.ring, shadow=shadow)):
@@ -89,3 +94,8 @@ def drive(  # noqa: PLR0913 - each is one thing, and all but two have names
         told = ", ".join(f"{count} {name}" for name, count in summary.counts.items())
         notes.print(f"of these the controller calls {told}")
     return summary
+
+
+def key_of(path: Path | None) -> bytes | None:
+    """Return the key of a link that a file holds; None without one."""
+    return None if path is None else load_key(path)

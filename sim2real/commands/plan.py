@@ -11,7 +11,7 @@ import tyro
 
 from sim2real import shipped
 from sim2real.commands.console import Flag, Maybe, console, options, print_json, progress_bar
-from sim2real.commands.drive import drive
+from sim2real.commands.drive import drive, key_of
 from sim2real.deploy.driver import connected
 from sim2real.deploy.drivers.udp import UdpDriver
 from sim2real.deploy.source import CommandSource
@@ -45,6 +45,8 @@ class Plan:
     """The simulated robot that is driven is exactly its model."""
     address: Maybe[str] = None
     """Drive the robot that listens here, host:port, instead of a simulated one."""
+    key: Maybe[Path] = None
+    """A file with the key that both ends share; needed if the link leaves this computer."""
     record: Maybe[Path] = None
     """The file of a recording, with --address."""
     seed: int = 0
@@ -76,7 +78,7 @@ def main(arguments: Sequence[str]) -> None:
         raise ConfigError(f"seconds = {chosen.seconds} must be above 0")
     if chosen.address is None:
         return _simulate(chosen, source, round(seconds * robot.control_hz))
-    with connected(UdpDriver(robot, chosen.address)) as driver:
+    with connected(UdpDriver(robot, chosen.address, key_of(chosen.key))) as driver:
         summary = drive(source, driver, seconds=seconds, path=chosen.record, title="plan")
     if chosen.json:
         print_json(dataclasses.asdict(summary))

@@ -9,6 +9,7 @@ import tyro
 
 from sim2real import shipped
 from sim2real.commands.console import Flag, Maybe, console, notes, options, print_json
+from sim2real.commands.drive import key_of
 from sim2real.deploy.controller import Controller
 from sim2real.deploy.driver import connected
 from sim2real.deploy.drivers.udp import UdpDriver
@@ -34,6 +35,8 @@ class Preflight:
     """A shipped robot, or a folder with a robot.toml."""
     address: str = DEFAULT_ADDRESS
     """Where the robot listens, host:port."""
+    key: Maybe[Path] = None
+    """A file with the key that both ends share; needed if the link leaves this computer."""
     goal: Annotated[Maybe[tuple[float, ...]], tyro.conf.arg(metavar="NUMBER ...")] = None
     """What to pursue; the controller's own goal if not given."""
     json: Flag = False
@@ -46,8 +49,9 @@ def main(arguments: Sequence[str]) -> None:
     robot = shipped.find_robot(chosen.robot)
     controller = Controller.load(chosen.controller, robot)
     found: list[Finding] = []
-    watching = UdpDriver(robot, chosen.address, watch=True)
-    with connected(watching), connected(UdpDriver(robot, chosen.address)) as driver:
+    key = key_of(chosen.key)
+    watching = UdpDriver(robot, chosen.address, key, watch=True)
+    with connected(watching), connected(UdpDriver(robot, chosen.address, key)) as driver:
         for each in preflight(controller, driver, goal=chosen.goal, watching=watching):
             found.append(each)
             if not chosen.json:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from sim2real import config, shipped
 from sim2real.commands.console import Flag, Maybe, notes, options
+from sim2real.commands.drive import key_of
 from sim2real.deploy.robot_side.packets import DEFAULT_ADDRESS
 from sim2real.deploy.robot_side.udp_robot import UdpRobot
 from sim2real.parameters.posterior import Posterior
@@ -58,6 +59,8 @@ class Robot:
     """Turns of the robot's own loop a second [Hz]; by default its physics' rate, up to 1000."""
     address: str = DEFAULT_ADDRESS
     """Where it listens, host:port."""
+    key: Maybe[Path] = None
+    """A file with the key that both ends share; needed if the link leaves this computer."""
     seconds: Maybe[float] = None
     """Stop after this long; until Ctrl-C if not given."""
     truth: Maybe[Path] = None
@@ -75,7 +78,7 @@ def main(arguments: Sequence[str]) -> None:
     randomizer, world = _plant(simulator, chosen, posterior)
     planted = _told(randomizer, world, posterior)
     fault = _fault(simulator, chosen, randomizer, world)
-    with UdpRobot(robot, chosen.address) as side:
+    with UdpRobot(robot, chosen.address, key_of(chosen.key)) as side:
         _write_truth(chosen, planted, side.latency)
         notes.print(f"{robot.name} listens at {side.address} (stop with Ctrl-C)")
         noise = integer_seed(chosen.seed, "virtual robot's sensors")

@@ -122,6 +122,6 @@ def records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                 found = topics[record.channel_id], json.loads(record.data)
             else:
                 continue
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, RecursionError):
             return  # damage that the checksums did not see
         yield found

@@ -107,22 +107,17 @@ class DdsDriver:
         """Publish a command; ros2_control's controllers know no lease."""
         ends = self._opened()
         check_command(self.robot, command)
-        target = command.target
-        if command.stiffness < 1.0 and self._joints is not None:
-            position = self._joints.position[self._index]
-            soft = position + command.stiffness * (target - position)
-            target = np.where(self._servo, soft, target)
-        self._publish(ends, target)
+        position = joints.position[self._index] if (joints := self._joints) else command.target
+        self._publish(ends, command.softened(position, self._servo))
 
     def stop(self, mode: StopMode = StopMode.DAMP) -> None:
         """Publish what damps: servos hold the measured pose, motors brake; OFF lets motors go."""
         with contextlib.suppress(Exception):
             if self._ends is not None and self._joints is not None:
-                joints, kd = self._joints, self._gain * (mode != StopMode.OFF)
-                brake = -kd * joints.velocity[self._index]
-                self._publish(
-                    self._ends, np.where(self._servo, joints.position[self._index], brake)
-                )
+                kd = self._gain * (mode != StopMode.OFF)
+                position, velocity = self._joints.position, self._joints.velocity
+                still = np.where(self._servo, position[self._index], -kd * velocity[self._index])
+                self._publish(self._ends, still)
 
     def close(self) -> None:
         """Damp, and leave the network."""

@@ -23,7 +23,7 @@ _RADIANS = 2.0 * math.pi / TICKS
 _FIRST, _SIZE = protocol.PRESENT_POSITION.address, 8  # position, velocity, load, voltage, °C
 _PATIENCE = 0.02  # s, for all answers to a request
 _BUSY = 0.003  # s, that `write` waits for answers that are on their way
-_ATTEMPTS = 5
+_ATTEMPTS = 10
 _VOLT = 0.1
 
 
@@ -88,6 +88,7 @@ class FeetechDriver:
             raise ConfigError(f"servo ids {self._ids}: each servo needs one of its own")
         self._zero = np.array([servo.zero for servo in servos])
         self._direction = np.array([servo.direction for servo in servos])
+        self._servo = np.ones(len(servos), bool)
         self._serial: Any = None
         self._parser = StatusParser()
         self._answers: dict[int, bytes] = {}
@@ -138,8 +139,7 @@ class FeetechDriver:
             raise LinkError(f"the bus at {self.port} is not open: call open() first")
         check_command(self.robot, command)
         self._wait(_BUSY)  # while servos answer, goals would collide with what they say
-        position = self._latest.signals.position
-        self._send_goals(position + command.stiffness * (command.target - position))
+        self._send_goals(command.softened(self._latest.signals.position, self._servo))
         self._request()
 
     def stop(self, mode: StopMode = StopMode.DAMP) -> None:
@@ -272,7 +272,7 @@ def _open_port(port: str, baud: int) -> Any:
     except ModuleNotFoundError:
         raise MissingExtraError("pyserial", "feetech") from None
     try:
-        opened = serial.Serial(port, baud, timeout=0.001, write_timeout=0.01, exclusive=True)
+        opened = serial.Serial(port, baud, timeout=0.001, write_timeout=0, exclusive=True)
     except (OSError, ValueError) as error:
         raise LinkError(
             f"the serial port {port} cannot be opened ({error}): is it plugged in, may this user"

@@ -11,6 +11,7 @@ import numpy as np
 
 from sim2real.deploy.driver import Command, Measurement, StopMode, check_command
 from sim2real.deploy.drivers.robot_clock import RobotClock
+from sim2real.deploy.robot_side.keys import check_key
 from sim2real.deploy.robot_side.packets import (
     DEFAULT_ADDRESS,
     LARGEST,
@@ -32,18 +33,38 @@ _KEEPALIVE = 200_000_000  # ns; a silent client loses the robot
 class UdpDriver:
     """A client of `UdpRobot`: one that commands, or up to four that watch and send nothing."""
 
-    def __init__(self, robot: Robot, address: str = DEFAULT_ADDRESS, *, watch: bool = False):
+    def __init__(
+        self,
+        robot: Robot,
+        address: str = DEFAULT_ADDRESS,
+        key: bytes | None = None,
+        *,
+        watch: bool = False,
+    ):
+        """Describe the connection.
+
+        Args:
+            robot: the robot.
+            address: where it listens, host:port.
+            key: what both ends share; needed if the address is not on this computer.
+            watch: whether to get measurements only, beside whoever commands.
+
+        Raises:
+            LinkError: the address is none, or needs a key.
+        """
         self.robot = robot
         self.address = address
         self.watch = watch
         self._hello = Kind.WATCH if watch else Kind.HELLO
         self._peer = parse_address(address)
+        check_key(self._peer[0], key)
+        self._key = key
         self._id = robot_id(robot)
         self._nmeasured = row_size(robot)
         self._socket: socket.socket | None = None
         self._clock = RobotClock()
         self._latest: Measurement | None = None
-        self._session = self._seq = self._episode = self._sent = 0
+        self._session = self._seq = self._episode = self._sent = self._challenge = 0
         self._refusal = ""
 
     def open(self) -> None:  # noqa: D102
@@ -51,22 +72,23 @@ class UdpDriver:
             return
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        self._session, self._latest, self._clock = secrets.randbits(32), None, RobotClock()
+        self._session, self._challenge, self._refusal = secrets.randbits(32), 0, ""
+        self._latest, self._clock = None, RobotClock()
         try:
             self._socket.connect(self._peer)  # nobody else's datagrams arrive
-            answered = self._repeat(self._hello, lambda: self._latest is not None)
+            self._repeat(self._hello, lambda: self._latest is not None or self._refusal != "")
         except OSError as error:
             self.close()
             raise LinkError(f"{self.address} cannot be reached: {error}") from None
         except BaseException:
             self.close()
             raise
-        if not answered:
+        if self._latest is None:
             self.close()
             raise LinkError(
                 self._refusal
                 or f"no robot answers at {self.address}: start its driver there, or a virtual robot"
-                f" (sim2real robot {self.robot.name}), or give the address of one that runs"
+                f" (sim2real robot {self.robot.name}), or give the address and key of one that runs"
             )
 
     def read(self) -> Measurement | None:  # noqa: D102
@@ -130,10 +152,10 @@ class UdpDriver:
         self._sent = time.monotonic_ns()
         packet = Packet(
             kind=kind, robot=self._id, session=self._session, episode=self._episode, seq=self._seq,
-            time=until, answers=answers, values=values,
+            time=until, answers=answers, challenge=self._challenge, values=values,
         )  # fmt: skip
         try:
-            self._socket.send(packet.encode())
+            self._socket.send(packet.encode(self._key))
         except (ConnectionError, BlockingIOError):
             pass  # nobody listens there (yet), or a full queue: a lost datagram
         except OSError as error:
@@ -149,7 +171,7 @@ class UdpDriver:
             return b""  # nobody listens there: silence, which the age of measurements tells
 
     def _take(self, data: bytes) -> None:
-        packet = Packet.decode(data)
+        packet = Packet.decode(data, self._key)
         if packet is None or packet.session != self._session:
             return
         if packet.kind == Kind.REFUSED:
@@ -160,7 +182,7 @@ class UdpDriver:
             return
         if len(packet.values) != self._nmeasured:
             return
-        self._episode = packet.episode
+        self._episode, self._challenge = packet.episode, packet.challenge
         self._latest = Measurement(
             seq=packet.seq,
             stamp=packet.time,
@@ -173,7 +195,7 @@ class UdpDriver:
         if packet.robot == self._id:
             return (
                 f"the robot at {self.address} is held by another client: stop that one first; a"
-                " robot takes commands from one client at a time"
+                " robot takes commands from one at a time, and keeps waiting half a second for it"
             )
         return (
             f"the robot at {self.address} is another one ({packet.robot.hex()}) than"

@@ -37,6 +37,11 @@ class Lease:
         """Whether no command is held."""
         return self._command is None
 
+    @property
+    def mode(self) -> StopMode:
+        """How the robot stops when no command is held."""
+        return self._mode
+
     def begin(self) -> None:
         """Damp, and take commands of any number from now on: another client has come."""
         self._newest = 0

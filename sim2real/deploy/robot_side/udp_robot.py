@@ -1,12 +1,14 @@
 """The robot's end of a link over UDP: what a robot's driver, or a virtual robot, talks through."""
 
 import contextlib
+import secrets
 import socket
 from typing import Any, Self, final
 
 import numpy as np
 
 from sim2real.deploy.driver import Array, Command, StopMode
+from sim2real.deploy.robot_side.keys import check_key
 from sim2real.deploy.robot_side.lease import Lease
 from sim2real.deploy.robot_side.packets import (
     DEFAULT_ADDRESS,
@@ -22,6 +24,7 @@ from sim2real.signals import Measured
 
 _WATCHERS = 4  # who may watch at a time
 _HOLD = 500_000_000  # ns of silence after which another client may take the robot
+_AT_ONCE = 64  # datagrams a turn: a flood of them must not stop the robot's own loop
 
 
 @final
@@ -32,18 +35,30 @@ class UdpRobot:
     the start: whatever happens to the controller, no command stays.
     """
 
-    def __init__(self, robot: Robot, address: str = DEFAULT_ADDRESS):
+    def __init__(self, robot: Robot, address: str = DEFAULT_ADDRESS, key: bytes | None = None):
+        """Describe the robot's end.
+
+        Args:
+            robot: the robot.
+            address: where it listens, host:port.
+            key: what both ends share; needed if others than this computer can reach the address.
+
+        Raises:
+            LinkError: the address is none, or needs a key.
+        """
         self.robot = robot
         self.reset_requested = False
         """Whether the client asks to be put back to the start; answer with `reset_done`."""
         self._ncommand = len(robot.driven)
         self._peer = parse_address(address)
+        check_key(self._peer[0], key)
+        self._key = key
         self._id = robot_id(robot)
         self._socket: socket.socket | None = None
         self._client: Any = None
         self._watchers: dict[Any, tuple[int, int]] = {}
         """Session, and when they were heard of [ns], of those who get measurements only."""
-        self._session = self._heard = self._newest = self._now = 0
+        self._session = self._heard = self._newest = self._now = self._challenge = 0
         self._seq = self._episode = 0
         self._lease = Lease(robot)
         self._latencies = (0, 0)
@@ -58,6 +73,11 @@ class UdpRobot:
     def damping(self) -> bool:
         """Whether no command is held."""
         return self._lease.damping
+
+    @property
+    def stop_mode(self) -> StopMode:
+        """How the robot stops while it damps: what the client asked for."""
+        return self._lease.mode
 
     @property
     def in_use(self) -> bool:
@@ -121,14 +141,14 @@ class UdpRobot:
     def _receive(self, now: int) -> None:
         if self._socket is None:
             raise LinkError("the robot's end of the link is not open: call open() first")
-        while True:
+        for _ in range(_AT_ONCE):
             try:
                 data, sender = self._socket.recvfrom(LARGEST)
             except BlockingIOError:
                 return
             except ConnectionError:
                 continue  # the last client is gone: some systems report it here
-            packet = Packet.decode(data)
+            packet = Packet.decode(data, self._key)
             if packet is not None:
                 self._take(packet, sender, now)
 
@@ -142,10 +162,12 @@ class UdpRobot:
                 self._refuse(packet, sender)
                 return
             self._client, self._session = sender, packet.session
-            self._newest = 0
+            self._newest, self._challenge = 0, secrets.randbits(64)
             self._lease.begin()
         elif not held or packet.seq <= self._newest or packet.robot != self._id:
             return
+        elif packet.challenge != self._challenge and packet.kind != Kind.HELLO:
+            return  # not of this session: repeated from a recording
         self._newest, self._heard = packet.seq, now
         self._obey(packet, now)
 
@@ -191,13 +213,14 @@ class UdpRobot:
             packet = Packet(
                 kind=Kind.MEASUREMENT, robot=self._id, session=session, episode=self._episode,
                 seq=self._seq, time=now, values=values, answers=int(not self.damping),
+                challenge=self._challenge if receiver == self._client else 0,
             )  # fmt: skip
             self._transmit(packet, receiver)
 
     def _transmit(self, packet: Packet, receiver: Any) -> None:
         assert self._socket is not None  # checked by _receive
         with contextlib.suppress(OSError):  # a lost datagram: the client sees none come
-            self._socket.sendto(packet.encode(), receiver)
+            self._socket.sendto(packet.encode(self._key), receiver)
 
 
 def _stop_mode(values: tuple[float, ...]) -> StopMode:

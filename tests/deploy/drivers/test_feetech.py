@@ -1,7 +1,9 @@
 """The SO-101's bus, against servos behind a pseudo-terminal."""
 
+import contextlib
 import dataclasses
 import itertools
+import threading
 import time
 
 import numpy as np
@@ -9,6 +11,9 @@ import pytest
 
 from sim2real.deploy.driver import Command, StopMode, connected
 from sim2real.deploy.drivers.feetech import Bus, FeetechDriver, Servo
+from sim2real.deploy.drivers.udp import UdpDriver
+from sim2real.deploy.robot_side.hold import serve
+from sim2real.deploy.robot_side.udp_robot import UdpRobot
 from sim2real.errors import ConfigError, LinkError
 from sim2real.shipped import find_robot
 
@@ -194,3 +199,46 @@ def test_servos_that_share_an_id_are_refused():
 def test_a_robot_with_motors_is_refused(pendulum):
     with pytest.raises(ConfigError, match="give each joint a servo"):
         FeetechDriver(pendulum, "", BUS)
+
+
+def test_servos_that_would_hold_for_ever_are_let_follow_when_the_controller_is_gone(Servos):
+    with Servos(IDS) as servos, UdpRobot(ROBOT, "127.0.0.1:0") as side:
+        driver, ended = FeetechDriver(ROBOT, servos.path, BUS), threading.Event()
+
+        def leave():
+            if ended.is_set():
+                raise KeyboardInterrupt
+
+        def robot_side():
+            with connected(driver), contextlib.suppress(KeyboardInterrupt):
+                serve(driver, side, hz=200, on_turn=leave)
+
+        thread = threading.Thread(target=robot_side)
+        thread.start()
+        try:
+            until(lambda: servos.memory[1][40])
+            client = UdpDriver(ROBOT, side.address)
+            client.open()
+            until(lambda: lease(client, 0.3) and servos.number(1, 42) == 2048 + round(0.3 / TICK))
+            client._socket.close()  # killed: it says nothing any more
+            until(lambda: side.damping)
+            servos.memory[1][40] = 0  # somebody moves the joint by hand
+            servos.memory[1][56:58] = (1000).to_bytes(2, "little")
+            until(lambda: servos.number(1, 42) == 1000)
+        finally:
+            ended.set()
+            thread.join()
+
+
+def lease(client, target):
+    stamp = client.read().stamp
+    client.write(Command(seq=1, valid_until=stamp + 200_000_000, target=np.full(6, target)))
+    return True
+
+
+def until(condition):
+    for _ in range(10000):
+        if condition():
+            return
+        time.sleep(0.001)
+    raise AssertionError("it did not come to that")

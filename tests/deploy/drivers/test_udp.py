@@ -76,8 +76,9 @@ class Wire:
         self.socket.setblocking(False)
 
     def packet(self, kind, seq, *values, until=NOW + 100 * MS, **changes):
+        challenge = self.side._challenge if kind != Kind.HELLO else 0  # as it has told
         packet = Packet(kind=kind, robot=robot_id(self.robot), session=self.session, seq=seq,
-                        time=until, values=values)  # fmt: skip
+                        time=until, challenge=challenge, values=values)  # fmt: skip
         return dataclasses.replace(packet, **changes)
 
     def send(self, kind, seq, *values, **changes):
@@ -201,6 +202,7 @@ def test_another_client_is_refused_until_the_first_has_been_silent(wire):
     assert wire.turn(NOW + 100 * MS) == DAMPED
     assert [packet.kind for packet in other.heard()] == [Kind.REFUSED]
     other.send(Kind.HELLO, 3)
+    assert wire.turn(NOW + 690 * MS) == DAMPED
     other.send(Kind.COMMAND, 4, 1.5, 1.0, until=NOW + 800 * MS)
     assert wire.turn(NOW + 700 * MS) == [1.5]
     other.socket.close()
@@ -355,6 +357,7 @@ def test_who_watches_gets_measurements_beside_the_one_who_commands_and_sends_not
     watcher.send(Kind.COMMAND, 2, -1.0, 1.0)
     watcher.send(Kind.DAMP, 3)
     assert wire.turn() == [1.5]
+    assert {p.challenge for p in watcher.heard()} == {0}  # with it, it could command
     watcher.socket.close()
 
 
@@ -393,6 +396,7 @@ def test_the_stiffness_of_a_command_reaches_the_robot(arm):
     with UdpRobot(arm, "127.0.0.1:0") as side:
         wire = Wire(arm, side)
         wire.send(Kind.HELLO, 1)
+        wire.turn()
         wire.send(Kind.COMMAND, 2, 1.3, 1.5, 0.1)
         np.testing.assert_allclose(wire.turn(), [0.4, 1.5])
         wire.send(Kind.DAMP, 3, float(StopMode.HOLD))
