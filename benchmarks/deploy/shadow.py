@@ -7,6 +7,7 @@ Experiment D3. A robot's side behind UDP, at 200 Hz, that writes down what kinds
 
 import argparse
 import collections
+import dataclasses
 import sys
 import threading
 import time
@@ -56,8 +57,8 @@ def main() -> None:
         thread.start()
         with connected(UdpDriver(robot, side.address, watch=True)) as driver:
             source = Excitation(robot, seconds=seconds, band=(0.5, 1.5))
-            # a busy machine may starve the thread above: that is not what is measured
-            patient = Envelope.of(robot, max_age=5.0)
+            # a busy machine may starve either thread: that is not what is measured
+            patient = dataclasses.replace(Envelope.of(robot, max_age=5.0), overruns=10**6)
             summary = run(source, driver, seconds=seconds, shadow=True, envelope=patient)
         ended.set()
         thread.join()

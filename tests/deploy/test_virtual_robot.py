@@ -139,7 +139,7 @@ def test_a_virtual_robot_alone_damps_at_its_home(pendulum):
     started = []
 
     class Side:
-        reset_requested, robot = False, pendulum
+        reset_requested, in_use, robot = False, True, pendulum
 
         def exchange(self, now, measured):
             started.append((now, measured.position[0], measured.velocity[0]))
@@ -159,7 +159,7 @@ def test_the_sensors_of_a_virtual_robot_are_noisy_as_they_say_and_by_seed(pendul
         rows = []
 
         class Side:
-            reset_requested, robot = False, pendulum
+            reset_requested, in_use, robot = False, True, pendulum
 
             def exchange(self, now, measured):
                 rows.append([measured.position[0], measured.velocity[0]])
@@ -182,7 +182,7 @@ def test_the_sensors_of_a_virtual_robot_are_noisy_as_they_say_and_by_seed(pendul
 class Listener:
     """A robot's side that notes what is measured and sends a constant command."""
 
-    reset_requested = False
+    reset_requested, in_use = False, True
 
     def __init__(self, robot, command=0.0):
         self.robot, self.command, self.rows = robot, np.full(1, command), []
