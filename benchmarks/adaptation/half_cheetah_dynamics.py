@@ -40,11 +40,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import _result
 
 HZ, NJOINT, STEPS, QUERY, WINDOW = 100.0, 6, 400, 16, 64
-ROBOTS, TEST_ROBOTS, WINDOWS = 480, 30, 1000
+ROBOTS, TEST_ROBOTS, WINDOWS = 480, 30, 2000
 DYNAMICS = DynamicsSettings(hidden=(256, 256), activation="silu")
 ADAPTATION = AdaptationSettings(window=WINDOW)
 METHODS = ("fine_tune", "gradient", "last_layer", "recurrent", "history")
-RATES = (0.003, 0.03, 0.3)
+RATES = (0.003, 0.01, 0.03, 0.1, 0.3)
 TARGETS = {"unseen": 0.55, "half gears": 0.25, "seen": 0.7, "nominal": 1.05}
 
 Array = NDArray[np.float64]
@@ -55,7 +55,7 @@ def main() -> None:
     """Train and test all models with each seed; print, and write the numbers."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--quick", action="store_true", help="few steps: a smoke test")
     chosen = parser.parse_args()
     torch.set_num_threads(1)

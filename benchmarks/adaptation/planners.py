@@ -28,7 +28,6 @@ from sim2real.mpc.mppi import MPPI
 from sim2real.mpc.objective import ModelObjective, Situation
 from sim2real.mpc.planner import Planner
 from sim2real.mpc.policy import AdaptivePolicy
-from sim2real.mpc.random_shooting import RandomShooting
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
@@ -44,7 +43,6 @@ PLANNERS: dict[str, Planner] = {
     "iCEM 157": ICEM(horizon=HORIZON, candidates=60, iterations=3, elites=8, kept=3, colour=1.0),
     "iCEM 79": ICEM(horizon=HORIZON, candidates=28, iterations=3, elites=8, kept=3, colour=1.0),
     "MPPI 159": MPPI(horizon=HORIZON, candidates=159, colour=1.0),
-    "random 159": RandomShooting(horizon=HORIZON, candidates=158),
 }
 
 
@@ -58,11 +56,15 @@ def main() -> None:
     dynamics, job = runner(chosen.model, quick=chosen.quick)
     seeds, steps = (chosen.seeds[:1], 3) if chosen.quick else (chosen.seeds, int(SECONDS * 20))
     results: dict[str, Any] = {"speed": speed(dynamics, job, 3 if chosen.quick else 30)}
+    torch.set_float32_matmul_precision("medium")
     returns = {name: [] for name in PLANNERS}
     for seed in seeds:
         for name, planner in PLANNERS.items():
             returns[name].append(driven(dynamics, job, planner, seed, steps))
-            print(f"seed {seed}: {name} ({planner.samples} samples): {returns[name][-1]:.1f}")
+            print(
+                f"seed {seed}: {name} ({planner.samples} samples): {returns[name][-1]:.1f}",
+                flush=True,
+            )
     results["returns"] = returns
     results["mean"] = {name: float(np.mean(each)) for name, each in returns.items()}
     results["samples"] = {name: planner.samples for name, planner in PLANNERS.items()}

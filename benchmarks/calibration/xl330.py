@@ -1,12 +1,14 @@
 """The XL330 servo: the friction class by held-in validation, then another firmware gain.
 
-    python benchmarks/calibration/xl330.py
+    python benchmarks/calibration/xl330.py [CLASS [GAIN ...]]
 
 The public logs have the gains 100, 400 and 800. The class is chosen by leaving out the logs of one
 gain at a time; then, with that class, each gain in turn is predicted over its whole 6 s by a fit to
 the other two. 400 lies between the others, as the 200 of the table would; 100 and 800 are
-extrapolated.
+extrapolated. With a class, it is taken instead of chosen; with gains, only those are held out.
 """
+
+import sys
 
 import numpy as np
 from _rows import LOGS, errors, logs_of, recipe_of, save, timed
@@ -23,22 +25,36 @@ def main() -> None:
     """Fit, predict and write results/calibration_xl330.json."""
     robot, recipe = find_robot("xl330"), recipe_of("xl330")
     logs = logs_of(recipe, robot, recipe.fit_files(FOLDER))
-    (chosen, candidates), choosing = timed(
-        lambda: choose(Problem(robot, recipe), logs, seed=SEED, on_progress=print)
-    )
-    results = {
-        "classes": {c.name: [round(c.error, 5), round(c.standard_error, 5)] for c in candidates},
-        "chosen": next(c.name for c in candidates if c.chosen),
-        "choose": choosing,
-    }
+    given, *gains = sys.argv[1:] or [""]
+    chosen, results = (taken if given else by_validation)(Problem(robot, recipe), logs, given)
     print(results, flush=True)
-    for gain in (400, 100, 800):
+    for gain in map(int, gains or (400, 100, 800)):
         held_out = [log for log in logs if log.facts["kp"] == gain]
         fitted = [log for log in logs if log.facts["kp"] != gain]
         results[f"held out: {gain}"] = row(chosen, fitted, held_out)
         print(gain, results[f"held out: {gain}"], flush=True)
-    results["all"] = row(chosen, logs, [])
+    if not gains:
+        results["all"] = row(chosen, logs, [])
     save("xl330", {"seed": SEED, "targets": TARGETS}, results)
+
+
+def by_validation(problem: Problem, logs, _: str) -> tuple[Problem, dict]:
+    """Return the problem of the class that held-in validation takes, and how all fared."""
+    (chosen, candidates), choosing = timed(
+        lambda: choose(problem, logs, seed=SEED, on_progress=print)
+    )
+    return chosen, {
+        "classes": {c.name: [round(c.error, 5), round(c.standard_error, 5)] for c in candidates},
+        "chosen": next(c.name for c in candidates if c.chosen),
+        "choose": choosing,
+    }
+
+
+def taken(problem: Problem, logs, name: str) -> tuple[Problem, dict]:
+    """Return the problem of a class that was named."""
+    classes = problem.recipe.choose.classes
+    optional = {parameter for each in classes.values() for parameter in each}
+    return problem.without(sorted(optional - set(classes[name]))), {"taken, not chosen": name}
 
 
 def row(problem: Problem, fitted, held_out) -> dict:

@@ -1,4 +1,3 @@
-# ruff: noqa: D102 - the methods of a driver and a clock
 """An arm of a servo and a motor, as differential equations: a driver and a clock in numpy alone."""
 
 import numpy as np

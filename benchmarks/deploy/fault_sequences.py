@@ -3,8 +3,8 @@
 
     python benchmarks/deploy/fault_sequences.py [--quick] [--count 10000] [--hours 1]
 
-Experiment C2. Sequences of faults of sensors, clock, network and policy, drawn by hypothesis, on an arm of a servo
-and a motor. Then a fault-free policy for an hour of the arm's time: no trip may come.
+Experiment C2. Sequences of faults of sensors, clock, network and policy, drawn by hypothesis, on an
+arm of a servo and a motor. Then a fault-free policy for an hour of its time: no trip may come.
 """
 
 import argparse

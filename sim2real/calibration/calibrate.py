@@ -82,7 +82,7 @@ def calibrate(
     found, factor = _widened(found, held_out) if recipe.widen else (found, 1.0)
     seconds = time.monotonic() - begin
     on_progress("predicting fitted and held-out logs")
-    both = np.stack([problem.coordinates.nominal, found.values])
+    compared = _compared(problem, found.values)
     bands = _bands(found, fitted, held_out or fitted)
     calibration = Calibration(
         robot=robot.name,
@@ -90,8 +90,8 @@ def calibrate(
         widened=factor,
         run_posteriors={run: found.posterior(run) for run in recipe.runs},
         estimates=found.estimates,
-        fitted=predictions(problem, fitted, both),
-        held_out=predictions(problem, held_out, both),
+        fitted=predictions(problem, fitted, compared),
+        held_out=predictions(problem, held_out, compared),
         coverage=bands[0],
         shown=bands[1],
         latency=found.latency,
@@ -116,6 +116,14 @@ def calibrate(
             for run, each in calibration.run_posteriors.items()
         },
     )
+
+
+def _compared(problem: Problem, values: Array) -> Array:
+    """Return nominal and calibrated unknowns, and published ones if the recipe knows any (_, p)."""
+    nominal, told = problem.coordinates.nominal, problem.recipe.published
+    names = [unknown.parameter for unknown in problem.recipe.unknowns]
+    others = [told.get(name, own) for name, own in zip(names, nominal, strict=True)]
+    return np.array([nominal, values, *([others] if told else [])])
 
 
 def _widened(found: Estimated, held_out: Sequence[Trajectory]) -> tuple[Estimated, float]:

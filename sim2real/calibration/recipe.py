@@ -196,11 +196,19 @@ class Recipe:
     search: Search = field(default_factory=Search)
     """How widely to look for the best fit."""
     excitation: Excitation = field(default_factory=Excitation)
+    published: dict[str, float] = field(default_factory=dict)
+    """Parameter → what others say it is, in SI units: one more curve to compare with. What is not
+    named here is nominal."""
     description: str = ""
 
     def __post_init__(self) -> None:
         if not self.parameters:
             raise ConfigError("parameters: name at least one parameter to fit")
+        for name in self.published:
+            if name not in self.parameters:
+                raise ConfigError(
+                    f"published: {name!r} is none of the parameters{near(name, self.parameters)}"
+                )
         for name in (*self.parameters, *self.known):
             ParameterName.parse(name)
         _check_choice(self)

@@ -24,6 +24,8 @@ class Prediction:
     nominal_absolute: float = 0.0
     """Mean absolute error."""
     calibrated_absolute: float = 0.0
+    published: float | None = None
+    """Root mean square error with the parameters that the recipe calls published; None: none."""
     by_joint: dict[str, tuple[float, float]] | None = None
     """Joint → root mean square errors of the nominal and the calibrated model."""
 
@@ -38,7 +40,7 @@ def predictions(
     Args:
         problem: what predicts, and which parts of the logs count.
         logs: the logs to predict; may be none.
-        values: nominal and calibrated unknowns (2, p).
+        values: nominal and calibrated unknowns, and published ones if there are (2 or 3, p).
     """
     found: list[Prediction] = []
     for seconds in problem.recipe.windows.horizons if logs else ():
@@ -49,7 +51,7 @@ def predictions(
         absolute = np.abs(error).mean(axis=(1, 2, 3))
         mean = np.sqrt((error**2).mean(axis=(1, 2, 3)))
         median = np.median(np.sqrt((error**2).mean(axis=(2, 3))), axis=1)
-        each = np.sqrt((error**2).mean(axis=(1, 2))).T.tolist()
+        each = np.sqrt((error[:2] ** 2).mean(axis=(1, 2))).T.tolist()
         found.append(
             Prediction(
                 seconds=seconds,
@@ -60,6 +62,7 @@ def predictions(
                 calibrated_median=float(median[1]),
                 nominal_absolute=float(absolute[0]),
                 calibrated_absolute=float(absolute[1]),
+                published=float(mean[2]) if len(mean) > 2 else None,
                 by_joint=dict(zip(problem.compared, map(tuple, each), strict=True)),
             )
         )

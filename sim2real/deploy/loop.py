@@ -11,7 +11,7 @@ from sim2real.deploy.clock import Clock, Grid, MonotonicClock
 from sim2real.deploy.driver import Array, Command, RobotDriver
 from sim2real.deploy.envelope.bounds import Envelope
 from sim2real.deploy.envelope.verdict import Verdict
-from sim2real.deploy.operator import Operator
+from sim2real.deploy.operator import Person
 from sim2real.deploy.process import Stop, frozen_gc, stop_on_signals
 from sim2real.deploy.recorder import Recorder
 from sim2real.deploy.source import CommandSource
@@ -56,7 +56,7 @@ def run(  # noqa: PLR0913 - each is one thing, and all but two have names
     on_progress: Callable[[State, float], None] | None = None,
     envelope: Envelope | None = None,
     shadow: bool = False,
-    operator: Operator | None = None,
+    operator: Person | None = None,
     clock: Clock | None = None,
 ) -> RunSummary:
     """Drive the robot with the source's commands; return how it went.
@@ -120,7 +120,7 @@ class _Loop:
         self.recorder, self.clock = recorder, clock
         self.lease = round(supervisor.envelope.max_age * 1e9)
         self.grid = Grid(clock, driver.robot.control_hz)
-        self.operator: Operator | None = None
+        self.operator: Person | None = None
         self.ticks = self.clips = 0
         self.reported, self.shown = 0, State.OFF
 

@@ -80,5 +80,6 @@ def realtime(priority: int = 80) -> Iterator[list[str]]:
     try:
         yield refused
     finally:
-        os.sched_setscheduler(0, *before)
+        if os.sched_getscheduler(0) != before[0]:
+            os.sched_setscheduler(0, *before)
         ctypes.CDLL(None).munlockall()

@@ -216,7 +216,7 @@ class Supervisor:
         share = max(0.0, self._elapsed(now) / _BLEND)
         if self.shadow or not self.source.blended or share >= 1.0:
             return wanted
-        if wanted.shape != self._held.shape:
+        if wanted.shape != self._held.shape or not np.isfinite(wanted).all():
             return wanted  # which the envelope refuses
         return np.where(self._servo, self._held + share * (wanted - self._held), wanted)
 

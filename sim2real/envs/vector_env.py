@@ -108,8 +108,8 @@ class RobotVectorEnv(VectorEnv):
         self._everyone = np.arange(num_envs, dtype=np.int32)
         self._exposed = self._worlds.columns(privileged)
         self.listeners: list[Callable[[Episodes], None]] = []
-        self.watchers: list[Callable[[Measured, Measured], None]] = []
-        """Told in each step what all sensors measured before and after it, also of what ends."""
+        self.watchers: list[Callable[[Measured, Measured, NDArray[np.bool_]], None]] = []
+        """Told in each step what all sensors measured before and after it, and what terminated."""
 
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
@@ -140,10 +140,6 @@ class RobotVectorEnv(VectorEnv):
         """Advance every environment by one control step."""
         before = self._measured() if self.watchers else None
         state = self._advance(actions)
-        if before is not None:
-            after = self._measured()
-            for watcher in self.watchers:
-                watcher(before, after)
         reward = self.task.reward(state)
         terminated = self.task.terminated(state)
         if self.guard is not None:
@@ -152,6 +148,10 @@ class RobotVectorEnv(VectorEnv):
         if diverged.any():  # neither the reward nor the end of such a step can be trusted
             reward = np.where(diverged, 0.0, reward)
             terminated = terminated & ~diverged
+        if before is not None:
+            after = self._measured()
+            for watcher in self.watchers:
+                watcher(before, after, terminated)
         self.returns += reward
         self._note_success(state)
         truncated = (self.steps >= self.max_steps) & ~terminated | diverged

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from sim2real.calibration.bands import Shown
 from sim2real.calibration.result import Calibration
 from sim2real.evaluation.drawing import COLOURS, TRUTH, figure
 from sim2real.evaluation.page import section, table, write_page
 
-_NOMINAL, _CALIBRATED = COLOURS[0], COLOURS[1]
+_NOMINAL, _CALIBRATED, _PUBLISHED = COLOURS[:3]
 
 
 def write_calibration_report(path: Path, calibration: Calibration) -> None:
@@ -23,13 +24,14 @@ def write_calibration_report(path: Path, calibration: Calibration) -> None:
         sections.append(
             section(
                 "What it says, and what the robot did",
-                "Windows from the best predicted one to the worst: measured (black), nominal and"
-                " calibrated model, and the band that should hold 90 % of what is measured.",
+                "Windows from the best predicted one to the worst: measured (black, dotted),"
+                " nominal (orange) and calibrated model (blue), and the band that should hold 90 %"
+                " of what is measured.",
                 _signals(calibration.shown, calibration),
             )
         )
     sections += [
-        section("How sure it is", _COVERAGE, _coverage(calibration)),
+        section("How sure it is", _COVERAGE + _widened(calibration), _coverage(calibration)),
         section(
             "By joint", "Root mean square errors of the longest horizon.", _joints(calibration)
         ),
@@ -71,29 +73,31 @@ def _errors(calibration: Calibration) -> str:
     rows = calibration.held_out or calibration.fitted
     if not rows:
         return table(("horizon",), (("no window is long enough",),))
+    published = [row.published for row in rows if row.published is not None]
+    curves = {"nominal": ([row.nominal for row in rows], _NOMINAL)}
+    curves |= {"published": (published, _PUBLISHED)} if published else {}
+    curves |= {"calibrated": ([row.calibrated for row in rows], _CALIBRATED)}
     with figure(7.0, 2.6) as (canvas, image):
         axes = canvas.subplots()
-        seconds = [row.seconds for row in rows]
-        for label, values, colour in (
-            ("nominal", [row.nominal for row in rows], _NOMINAL),
-            ("calibrated", [row.calibrated for row in rows], _CALIBRATED),
-        ):
-            axes.plot(seconds, values, "o-", color=colour, label=label)
+        for label, (values, colour) in curves.items():
+            axes.plot([row.seconds for row in rows], values, "o-", color=colour, label=label)
         axes.set_xlabel("horizon [s]")
         axes.set_ylabel("RMSE [rad, m]")
         axes.set_ylim(bottom=0)
         axes.set_xlim(left=0)
         axes.legend(frameon=False)
-    head = ("horizon", "windows", "nominal", "calibrated", "median nominal", "median calibrated")
-    cells = [
-        (
-            *(f"{row.seconds:g} s", str(row.windows)),
-            *(f"{x:.4f}" for x in (row.nominal, row.calibrated)),
-            *(f"{x:.4f}" for x in (row.nominal_median, row.calibrated_median)),
-        )
-        for row in rows
-    ]
-    return image[0] + table(head, cells)
+    columns = {
+        "horizon": [f"{row.seconds:g} s" for row in rows],
+        "windows": [str(row.windows) for row in rows],
+        **{label: _numbers(values) for label, (values, _) in curves.items()},
+        "median nominal": _numbers([row.nominal_median for row in rows]),
+        "median calibrated": _numbers([row.calibrated_median for row in rows]),
+    }
+    return image[0] + table(list(columns), list(zip(*columns.values(), strict=True)))
+
+
+def _numbers(values: Sequence[float]) -> list[str]:
+    return [f"{value:.4f}" for value in values]
 
 
 def _told(calibration: Calibration) -> str:
@@ -116,7 +120,7 @@ def _parameters(calibration: Calibration) -> str:
             axes.plot([value], [row], "o", color=_CALIBRATED, alpha=alpha)
             axes.plot([nominal], [row], "|", color=TRUTH, markersize=12, markeredgewidth=2)
         axes.set_yticks(range(len(estimates)), [estimate.name for estimate in estimates])
-        axes.invert_yaxis()
+        axes.set_ylim(len(estimates) - 0.5, -0.5)
         axes.set_xticks([])
         axes.set_xlabel("each on its own scale")
     rows = [
@@ -139,25 +143,38 @@ def _parameters(calibration: Calibration) -> str:
 
 
 def _signals(windows: Sequence[Shown], calibration: Calibration) -> str:
-    joints = list((calibration.fitted or calibration.held_out)[0].by_joint or {})
-    rows = min(len(joints), 4)
-    with figure(7.0, 0.5 + 1.7 * rows) as (canvas, image):
-        grid = np.atleast_2d(canvas.subplots(rows, len(windows), sharex=True, squeeze=False))
+    joints = list((calibration.fitted or calibration.held_out)[0].by_joint or {})[:4]
+    shape = (len(joints), len(windows)) if len(joints) > 1 else ((len(windows) + 1) // 2, 2)
+    with figure(7.0, 0.5 + 1.7 * shape[0]) as (canvas, image):
+        grid = canvas.subplots(*shape, sharex=True, squeeze=False)
+        if len(joints) == 1:  # windows beside and below each other, not joint below joint
+            grid = grid.reshape(1, -1)
         for column, window in enumerate(windows):
-            for row in range(rows):
-                axes = grid[row, column]
-                axes.fill_between(
-                    window.time, window.low[:, row], window.high[:, row],
-                    color=_CALIBRATED, alpha=0.25, lw=0)  # fmt: skip
-                axes.plot(window.time, window.nominal[:, row], color=_NOMINAL, lw=1.2)
-                axes.plot(window.time, window.calibrated[:, row], color=_CALIBRATED, lw=1.2)
-                axes.plot(window.time, window.measured[:, row], color=TRUTH, lw=1.2, ls=":")
-                axes.tick_params(labelsize=7)
+            grid[0, column].set_title(f"{window.log[:24]}, {window.start:.1f} s", fontsize=7)
+            for row, joint in enumerate(joints):
+                _signal(grid[row, column], window, row)
                 if column == 0:
-                    axes.set_ylabel(f"{joints[row]} [rad]", fontsize=8)
-            grid[0, column].set_title(f"{window.log[:18]}\n{window.start:.1f} s", fontsize=7)
+                    grid[row, 0].set_ylabel(f"{joint} [rad]", fontsize=8)
             grid[-1, column].set_xlabel("[s]", fontsize=8)
     return image[0]
+
+
+def _signal(axes: Axes, window: Shown, joint: int) -> None:
+    low, high = window.low[:, joint], window.high[:, joint]
+    axes.fill_between(window.time, low, high, color=_CALIBRATED, alpha=0.25, lw=0)
+    axes.plot(window.time, window.nominal[:, joint], color=_NOMINAL, lw=1.2)
+    axes.plot(window.time, window.calibrated[:, joint], color=_CALIBRATED, lw=1.2)
+    axes.plot(window.time, window.measured[:, joint], color=TRUTH, lw=1.2, ls=":")
+    axes.tick_params(labelsize=7)
+
+
+def _widened(calibration: Calibration) -> str:
+    if calibration.widened <= 1.0:
+        return ""
+    return (
+        f" The posterior's variance was widened {calibration.widened:.3g} times, until the held-out"
+        " logs are likely under it; so they no longer check how sure it is."
+    )
 
 
 def _coverage(calibration: Calibration) -> str:
@@ -171,20 +188,30 @@ def _coverage(calibration: Calibration) -> str:
 
 def _joints(calibration: Calibration) -> str:
     rows = calibration.held_out or calibration.fitted
-    if not rows:
+    errors = (rows[-1].by_joint or {}) if rows else {}
+    if not errors:
         return ""
+    with figure(7.0, 1.1 + 0.34 * len(errors)) as (canvas, image):
+        axes, places = canvas.subplots(), np.arange(len(errors))
+        for i, (label, colour) in enumerate((("nominal", _NOMINAL), ("calibrated", _CALIBRATED))):
+            sizes = [both[i] for both in errors.values()]
+            axes.barh(places + 0.36 * i - 0.18, sizes, 0.32, color=colour, label=label)
+        axes.set_yticks(places, list(errors))
+        axes.invert_yaxis()
+        axes.set_xlabel(f"RMSE after {rows[-1].seconds:g} s [rad, m]")
+        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, borderpad=0)
     lags = calibration.latency
-    return table(
+    return image[0] + table(
         ("joint", "nominal", "calibrated", "lags behind the nominal model"),
         [
-            (joint, f"{nominal:.4f}", f"{found:.4f}", f"{1e3 * lags.get(joint, 0.0):.1f} ms")
-            for joint, (nominal, found) in (rows[-1].by_joint or {}).items()
+            (joint, *_numbers(both), f"{1e3 * lags.get(joint, 0.0):.1f} ms")
+            for joint, both in errors.items()
         ],
     )
 
 
 def _left_out(calibration: Calibration) -> str:
-    lost = ", ".join(f"{count} {reason}" for reason, count in calibration.dropped.items())
+    lost = ", ".join(f"{count} × {reason}" for reason, count in calibration.dropped.items())
     return f"Windows: {lost}." if lost else "No window."
 
 

@@ -1,6 +1,7 @@
 """The whole controller as one torch module: raw measurements in, commands out, state explicit."""
 
 import copy
+from collections.abc import Sequence
 from typing import final
 
 import numpy as np
@@ -55,6 +56,22 @@ class ControllerGraph(nn.Module):
     def output_names(self) -> list[str]:
         """Names of the outputs, in the order of `forward`."""
         return ["command", *(f"next.{name}" for name in self.state_sizes)]
+
+    def likely_inputs(
+        self, rng: np.random.Generator, state: Sequence[torch.Tensor]
+    ) -> list[torch.Tensor] | None:
+        """Return inputs that could follow on a state, if the policy tells: `likely`.
+
+        A policy that compares what it sees with what it saw takes numbers at random for broken
+        sensors, and what it does otherwise would stay untested.
+        """
+        likely = getattr(self._policy, "likely", None)
+        if likely is None:
+            return None
+        names = (name.removeprefix("state.") for name in self.state_sizes)
+        told = likely(rng, dict(zip(names, state, strict=True)))
+        drawn = dict(zip(self.input_names, random_inputs(self, rng), strict=True))
+        return [told.get(name, drawn[name]).float() for name in self.input_sizes]
 
     def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return the command and the next states."""

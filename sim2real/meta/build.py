@@ -7,6 +7,7 @@ import torch
 from sim2real.meta.context import ContextDynamics, HistoryEncoder, RecurrentEncoder
 from sim2real.meta.dynamics import Dynamics
 from sim2real.meta.ensemble import Ensemble
+from sim2real.meta.gaussian import GaussianDynamics
 from sim2real.meta.gradient import GradientDynamics
 from sim2real.meta.job import AdaptationSettings, DynamicsSettings
 from sim2real.meta.last_layer import LastLayerDynamics
@@ -41,6 +42,7 @@ def _member(
 
     methods: dict[str, Callable[[], Dynamics]] = {
         "none": lambda: PlainDynamics(*shape),
+        "none_gaussian": lambda: GaussianDynamics(*shape),
         "fine_tune": lambda: gradient(meta=False),
         "gradient": lambda: gradient(meta=True),
         "last_layer": lambda: LastLayerDynamics(*shape, strength=adaptation.strength),

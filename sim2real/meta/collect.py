@@ -49,7 +49,7 @@ def collect(env: RobotVectorEnv, steps: int, act: Act) -> Episodes:
     after: list[Array] = []
     commands, good, episode = [], [], []
 
-    def note(old: Measured, new: Measured) -> None:
+    def note(old: Measured, new: Measured, ended: NDArray[np.bool_]) -> None:
         before.append(_rows(old))
         after.append(_rows(new))
         commands.append(env.command.copy())

@@ -59,6 +59,8 @@ class Adapted:
     network: Network
     members: int = 1
     """Of an ensemble: of the k candidates the first k / members go to its first member, ..."""
+    uncertainty: Network | None = None
+    """Standardized inputs → standard deviations of the standardized changes; None if unknown."""
 
     def __call__(self, states: Tensor, commands: Tensor) -> Tensor:
         """Return the states (ntask, k, nstate) after one control step.
@@ -67,6 +69,17 @@ class Adapted:
         multiple of `members`.
         """
         return self.scaling.next_states(states, self.network(self.scaling.inputs(states, commands)))
+
+    def sampled(self, states: Tensor, commands: Tensor, normal: Tensor) -> Tensor:
+        """Return states as they may be, for standard normal numbers (ntask, k, nchange).
+
+        The same as without where the model does not know how sure it is.
+        """
+        inputs = self.scaling.inputs(states, commands)
+        change = self.network(inputs)
+        if self.uncertainty is not None:
+            change = change + self.uncertainty(inputs) * normal
+        return self.scaling.next_states(states, change)
 
     def mean(self, states: Tensor, commands: Tensor) -> Tensor:
         """Return the same, of which every member predicts all, and their mean is taken."""
@@ -124,10 +137,10 @@ class Dynamics(nn.Module, ABC):
     def observe(self, memory: Memory, state: Tensor, command: Tensor, next_state: Tensor) -> Memory:
         """Return the memory after a transition (n, nstate), (n, ncommand), (n, nstate).
 
-        One that is not finite is remembered as unknown.
+        One that is not finite, or far larger than any in training, is remembered as unknown.
         """
         rows = {"states": state, "commands": command, "next_states": next_state}
-        good = _finite(*rows.values())
+        good = _finite(*rows.values()) & self.scaling.within(state, next_state)[:, None]
         rows = {name: torch.where(good, row, torch.zeros_like(row)) for name, row in rows.items()}
         rows["known"] = good.to(state.dtype)
         return {

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import final
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from sim2real.errors import ConfigError
-from sim2real.meta.dynamics import Adapted, Dynamics, Window
+from sim2real.meta.dynamics import Adapted, Dynamics, Network, Window
 
 
 @final
@@ -41,9 +41,21 @@ class Ensemble(Dynamics):
         return self._together([model.unadapted(ntask) for model in self.models])
 
     def _together(self, adapted: list[Adapted]) -> Adapted:
-        def network(inputs: Tensor) -> Tensor:
-            shares = inputs.chunk(self.members, dim=1)
-            parts = [a.network(share) for a, share in zip(adapted, shares, strict=True)]
-            return torch.cat(parts, dim=1)
+        def shared(networks: list[Network]) -> Network:
+            return lambda inputs: torch.cat(
+                [
+                    network(share)
+                    for network, share in zip(
+                        networks, inputs.chunk(self.members, dim=1), strict=True
+                    )
+                ],
+                dim=1,
+            )
 
-        return Adapted(self.scaling, network, self.members)
+        spreads = [one.uncertainty for one in adapted if one.uncertainty is not None]
+        return Adapted(
+            self.scaling,
+            shared([one.network for one in adapted]),
+            self.members,
+            shared(spreads) if len(spreads) == self.members else None,
+        )

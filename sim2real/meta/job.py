@@ -41,12 +41,13 @@ class DynamicsSettings:
 class AdaptationSettings:
     """How the model adapts."""
 
-    method: Literal["none", "fine_tune", "gradient", "last_layer", "recurrent", "history"] = (
-        "last_layer"
-    )
+    method: Literal[
+        "none", "none_gaussian", "fine_tune", "gradient", "last_layer", "recurrent", "history"
+    ] = "last_layer"
     """`last_layer`: ridge regression on learned features. `gradient`: meta-learned gradient steps
     (GrBAL); `fine_tune`: the same steps on weights that were not learned for them. `recurrent`
-    (ReBAL) and `history` (CaDM): a context that a network reads from the past."""
+    (ReBAL) and `history` (CaDM): a context that a network reads from the past. `none`: not at all;
+    with `_gaussian` the model tells how sure it is (with members: PETS)."""
     window: int = 64
     """Transitions to adapt to."""
     strength: float = 10.0

@@ -44,6 +44,20 @@ class Scaling(nn.Module):
         self.change_low.copy_(_MARGIN * standard.amin(dim=0).clamp_max(-1.0))
         self.change_high.copy_(_MARGIN * standard.amax(dim=0).clamp_min(1.0))
 
+    def typical_state(self, noise: Tensor) -> Tensor:
+        """Return states of joints (n, nstate) as in the training data, from normal noise (n, nin).
+
+        What the model does not see is 0, and an angle is as far from 0 as the noise says.
+        """
+        seen = self.input_mean + self.input_scale * noise
+        space = self.space
+        plain = [i for i in range(space.njoint) if i not in (*space.unseen, *space.angles)]
+        position = torch.zeros_like(noise[:, : space.njoint])
+        position[:, plain] = seen[:, : len(plain)]
+        position[:, list(space.angles)] = noise[:, len(plain) : len(plain) + len(space.angles)]
+        begin = len(plain) + 2 * len(space.angles)
+        return torch.cat([position, seen[:, begin : begin + space.njoint]], dim=1)
+
     def inputs(self, states: Tensor, commands: Tensor) -> Tensor:
         """Return what the network sees (..., nin)."""
         seen = torch.cat([self.space.features(states), commands], dim=-1)
@@ -53,6 +67,14 @@ class Scaling(nn.Module):
         """Return what the network is to say (..., nchange)."""
         change = self.space.change(states, next_states)
         return (change - self.change_mean) / self.change_scale
+
+    def within(self, states: Tensor, next_states: Tensor) -> Tensor:
+        """Return whether transitions (..., nstate) are within 1.5 times the training data's.
+
+        What is not is a sensor's glitch rather than a robot's doing.
+        """
+        changes = self.changes(states, next_states)
+        return ((changes >= self.change_low) & (changes <= self.change_high)).all(dim=-1)
 
     def next_states(self, states: Tensor, changes: Tensor) -> Tensor:
         """Return states after changes that the network said.

@@ -7,6 +7,7 @@ other policy.
 
 from typing import Any, final
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -85,6 +86,19 @@ class AdaptivePolicy(nn.Module):
         """Return all that is measured, raw, with the command before and the goal (1, nobs)."""
         parts = [*measured.signals().values(), command, *([] if goal is None else [goal])]
         return torch.cat(parts, dim=1)
+
+    def likely(self, rng: np.random.Generator, states: Memory) -> dict[str, Tensor]:
+        """Return signals that could follow on `states`, by what the model was trained on."""
+        scaling = self.dynamics.scaling
+        before, command = (states[name].to(scaling.input_mean) for name in ("measured", "command"))
+        noise = torch.from_numpy(rng.normal(size=(1, scaling.nin + scaling.nchange)))
+        first, change = noise.to(before).split([scaling.nin, scaling.nchange], dim=1)
+        near = scaling.inputs(before, command)[:, : -self._ncommand].abs().max() < 0.5 * _FAR
+        state = scaling.typical_state(first)
+        if near:
+            state = scaling.next_states(before, change)
+        position, velocity = torch.chunk(state, 2, dim=1)
+        return {"position": position, "velocity": velocity}
 
     def forward(self, observation: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
         """Return the action (1, ncommand) and the next states."""

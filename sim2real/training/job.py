@@ -129,6 +129,9 @@ class Job:
     seed: int = 0
     start: str | None = None
     """A run's folder whose networks to start from: fine-tuning under another distribution."""
+    explore_anew: bool = False
+    """With `start`: explore as widely as at the beginning. A policy that is sure of itself finds
+    no other way on the robot that it is tuned for."""
     ranges: str | None = None
     """A randomize.toml: drawn instead of the robot's ranges for its parameters."""
     posterior: str | None = None
@@ -160,6 +163,10 @@ class Job:
             "evaluate_every": self.evaluate_every,
             "evaluation_envs": self.evaluation_envs,
         }
+        if self.explore_anew and self.start is None:
+            raise ConfigError(
+                "explore_anew: there is nothing to forget: give start = a run's folder"
+            )
         if not 0.0 <= self.posterior_share <= 1.0:
             raise ConfigError(f"posterior_share: {self.posterior_share} must be in [0, 1]")
         for name, count in counts.items():

@@ -1,5 +1,6 @@
 """PPO: rsl_rl's algorithm, models and storage on our environment."""
 
+import math
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -93,7 +94,9 @@ class PPOTrainer(Trainer):
         policy.scale.copy_(actor.obs_normalizer.std + actor.obs_normalizer.eps)  # type: ignore[operator]
         return policy.eval()
 
-    def start_from(self, data: dict[str, Any]) -> None:  # noqa: D102
+    def start_from(  # noqa: D102
+        self, data: dict[str, Any], *, explore_anew: bool = False
+    ) -> None:
         actor, critic = self._algorithm.actor, self._algorithm.critic
         nobs = actor.obs_dim
         try:
@@ -102,6 +105,10 @@ class PPOTrainer(Trainer):
             critic.load_state_dict(_refit(given, critic.state_dict(), nobs))
         except (KeyError, RuntimeError):
             raise ConfigError(OTHER_NETWORKS) from None
+        if explore_anew:
+            spread: Any = actor.distribution
+            with torch.no_grad():
+                spread.log_std_param.fill_(math.log(self._settings.init_std))
 
     def state_dict(self) -> dict[str, Any]:  # noqa: D102
         return {

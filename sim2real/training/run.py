@@ -125,7 +125,8 @@ class _Run:
         )
 
     def start_from(self, folder: Path) -> None:
-        self._trainer.start_from(saved.load_checkpoint(folder)["trainer"])
+        data = saved.load_checkpoint(folder)["trainer"]
+        self._trainer.start_from(data, explore_anew=self._job.explore_anew)
 
     def load(self) -> None:
         data = saved.load_checkpoint(self._folder)
@@ -145,7 +146,9 @@ class _Run:
         with torch.random.fork_rng(devices=[]):  # looking at a policy must not change the training
             policy = self._trainer.policy()
         summary = evaluate(self._evaluation, policy.act, seed=self._evaluation.seed).summary()
-        if not self._best or summary["return"] > self._best["return"]:
+        # with a correction the source is not what counts: the newest policy is kept
+        newest = self._correction is not None or not self._best
+        if newest or summary["return"] > self._best["return"]:
             self._best = summary
             saved.save(policy.to_dict(), self._folder / saved.POLICY)
         self._save()

@@ -21,6 +21,19 @@ def test_every_shipped_recipe_loads_and_its_robot_exists(path: Path):
     assert set(recipe.avoid) <= set(robot.joints)
 
 
+def test_published_values_are_of_parameters_of_the_recipe(tmp_path: Path):
+    known = write(tmp_path, MINIMAL + '[published]\n"body.bob.mass" = 0.6\n')
+    assert known.published == {"body.bob.mass": 0.6}
+    with pytest.raises(ConfigError, match=r"body\.bob\.mass"):
+        write(tmp_path, MINIMAL + '[published]\n"body.bob.mas" = 0.6\n')
+
+
+def test_how_widely_to_search_can_be_said(tmp_path: Path):
+    assert write(tmp_path, MINIMAL).search.starts == 1
+    asked = write(tmp_path, MINIMAL + "[search]\nstarts = 4\ngenerations = 20\n")
+    assert (asked.search.starts, asked.search.generations) == (4, 20)
+
+
 def test_a_recipe_needs_little(tmp_path: Path):
     recipe = write(tmp_path, MINIMAL)
     assert recipe.unknowns[0].prior.bounds(0.5) == (0.25, 1.0)

@@ -10,6 +10,7 @@ from sim2real.calibration.problem import Problem
 from sim2real.calibration.recipe import Cut
 from sim2real.calibration.widening import widening
 from sim2real.errors import CalibrationError
+from sim2real.evaluation.calibration_report import write_calibration_report
 
 MASS = "body.bob.mass"
 
@@ -53,14 +54,39 @@ def test_parameters_that_move_nothing_are_left_as_they_are(problem, residual):
     assert widening(residual, problem.coordinates.z(np.array([0.546])), np.zeros((1, 1))) == 1.0
 
 
-def test_a_widened_posterior_is_nowhere_wider_than_the_prior(pendulum, recipe, record, noisy):
-    chosen = recipe(MASS, widen=True, windows=Cut(seconds=0.3, horizons=(0.3,)))
+@pytest.fixture(scope="module")
+def widened(pendulum, recipe, record, noisy):
+    """A calibration to one pendulum, widened until it holds another one's log."""
+    chosen = recipe(
+        MASS, widen=True, published={MASS: 0.9}, windows=Cut(seconds=0.3, horizons=(0.3,))
+    )
     fitted = noisy(record({MASS: 0.546}, seconds=4.0), noise=1e-3)
     other = noisy(record({MASS: 0.6, "joint.pivot.frictionloss": 0.3}, seconds=4.0, seed=1))
-    widened = calibrate(pendulum, chosen, [fitted], [other])
-    prior = Problem(pendulum, chosen).coordinates.spread[0] ** 2
+    return calibrate(pendulum, chosen, [fitted], [other])
+
+
+def test_a_widened_posterior_is_nowhere_wider_than_the_prior(problem, widened):
+    prior = problem.coordinates.spread[0] ** 2
     assert widened.widened > 10.0
     assert 0.9 * prior < widened.posterior.covariance[0][0] <= prior * 1.001
+
+
+def test_published_parameters_are_compared_beside_the_calibrated_ones(widened):
+    (row,) = widened.held_out
+    assert row.published is not None
+    assert row.published > row.calibrated
+
+
+def test_the_report_shows_published_parameters_and_says_what_was_widened(widened, tmp_path):
+    write_calibration_report(tmp_path / "page.html", widened)
+    page = (tmp_path / "page.html").read_text()
+    assert "<th>published</th>" in page
+    assert "was widened" in page
+    plain = replace(widened, widened=1.0, held_out=(replace(widened.held_out[0], published=None),))
+    write_calibration_report(tmp_path / "plain.html", plain)
+    page = (tmp_path / "plain.html").read_text()
+    assert "<th>published</th>" not in page
+    assert "was widened" not in page
 
 
 def test_there_is_nothing_to_widen_for_without_a_held_out_log(pendulum, recipe, record):

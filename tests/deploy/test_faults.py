@@ -16,13 +16,13 @@ _SPEC.loader.exec_module(fault_sequences)
 sys.path[:] = _before
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(fault_sequences.sequences)
 def test_no_command_that_is_not_finite_or_beyond_the_envelope_ever_leaves(sequence):
     assert fault_sequences.play(sequence).bad == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(name=st.sampled_from(fault_sequences.AT_ONCE), first=st.integers(0, 60))
 def test_what_one_measurement_betrays_is_never_acted_on(name, first):
     witness = fault_sequences.Witness(faults=[(first, 5, name)])

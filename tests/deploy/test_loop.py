@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sim2real.deploy.loop import run
-from sim2real.deploy.supervisor import State
+from sim2real.deploy.supervisor import Event, State
 from sim2real.errors import ControllerError
 
 
@@ -175,4 +175,61 @@ def test_a_goal_that_is_not_finite_never_reaches_the_robot(rig, pendulum, fakes)
     source.goal = (0.5,)
     with pytest.raises(ControllerError, match="finite"):
         run(source, driver, seconds=1.0, goal=[float("nan")], clock=clock)
+    assert driver.log == []
+
+
+class Person:
+    """Does what a script says, by the number of the control step."""
+
+    def __init__(self, script):
+        self.script, self.step = script, -1
+
+    def poll(self):
+        self.step += 1
+        return self.script.get(self.step, Event.NONE)
+
+
+def test_somebody_who_stops_it_damps_at_once_and_goes_on_only_when_they_say_so(
+    rig, pendulum, fakes
+):
+    clock, driver = rig
+    states = []
+    person = Person({50: Event.STOP, 200: Event.REARM})
+    summary = run(fakes[2](lambda i: [0.1]), driver, seconds=1.0, clock=clock, operator=person,
+                  on_progress=lambda state, _: states.append(state))  # fmt: skip
+    assert summary.ended == "done"
+    assert list(dict.fromkeys(states)) == [State.DAMP, State.READY, State.RUNNING]
+    entries = ["damp" if isinstance(entry, str) else "command" for entry in driver.log]
+    assert set(entries[50:203]) == {"damp"}
+    assert entries[203] == "command"
+    assert summary.ticks == 100 + 50 - 4  # a second after the re-arm, and what went before
+
+
+def test_a_rearm_without_a_trip_changes_nothing(rig, fakes):
+    clock, driver = rig
+    person = Person({50: Event.REARM})
+    summary = run(fakes[2](lambda i: [0.1]), driver, seconds=1.0, clock=clock, operator=person)
+    assert (summary.ended, summary.ticks) == ("done", 100)
+
+
+def test_a_trip_waits_for_somebody_until_it_is_ended(rig, fakes):
+    clock, driver = rig
+    driver.reading = lambda measured: None if measured.seq == 40 else measured
+
+    class Leaves(Person):
+        def poll(self):
+            if self.step == 300:
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().poll()
+
+    summary = run(fakes[2](lambda i: [0.1]), driver, seconds=1.0, clock=clock,
+                  operator=Leaves({}))  # fmt: skip
+    assert (summary.ended, summary.reason) == ("trip", "no measurement came")
+    assert driver.log[-1] == "damp"
+
+
+def test_in_shadow_nothing_is_sent_at_all(rig, fakes):
+    clock, driver = rig
+    summary = run(fakes[2](lambda i: [0.1]), driver, seconds=1.0, clock=clock, shadow=True)
+    assert summary.ticks == 100
     assert driver.log == []

@@ -1,5 +1,6 @@
 """Every dynamics model: learns, adapts to a robot it has not met, and never gets worse by it."""
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +11,7 @@ from sim2real.meta.context import ContextDynamics, HistoryEncoder, RecurrentEnco
 from sim2real.meta.dynamics import Dynamics, Window
 from sim2real.meta.episodes import Episodes
 from sim2real.meta.fit import FitSettings, fit
+from sim2real.meta.gaussian import GaussianDynamics
 from sim2real.meta.gradient import GradientDynamics
 from sim2real.meta.last_layer import LastLayerDynamics
 from sim2real.meta.maml import InnerSettings
@@ -60,7 +62,8 @@ def scaling(data: Episodes) -> Scaling:
 
 
 DATA = episodes(torch.linspace(-1.0, 1.0, 40), steps=60, seed=0)
-TEST = episodes(torch.tensor([0.85, -0.85, 0.6, -0.6]), steps=M + 16, seed=1)
+GAINS = torch.tensor([0.85, -0.85, 0.6, -0.6])
+TEST = episodes(GAINS, steps=M + 16, seed=1)
 
 
 def gradient(scaling: Scaling) -> Dynamics:
@@ -81,11 +84,12 @@ def history(scaling: Scaling) -> Dynamics:
 MODELS: dict[str, Callable[[Scaling], Dynamics]] = {
     "plain": lambda scaling: PlainDynamics(scaling, HIDDEN, "silu", M),
     "gradient": gradient,
+    "gaussian": lambda scaling: GaussianDynamics(scaling, HIDDEN, "silu", M),
     "last_layer": lambda scaling: LastLayerDynamics(scaling, HIDDEN, "silu", M),
     "recurrent": recurrent,
     "history": history,
 }
-ADAPTIVE = [name for name in MODELS if name != "plain"]
+ADAPTIVE = [name for name in MODELS if name not in ("plain", "gaussian")]
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +156,15 @@ def test_what_is_not_finite_is_as_if_it_had_not_been_seen(trained, name: str) ->
     torch.testing.assert_close(found, model.unadapted(4)(query.states, query.commands))
 
 
+def test_a_change_larger_than_any_in_training_is_a_glitch(trained) -> None:
+    model, (window, _) = trained["last_layer"], windows()
+    state, command, after = step(window, 0)
+    memory = model.observe(model.start(1), state, command, after)
+    assert memory["known"][0, -1] == 1.0
+    memory = model.observe(model.start(1), state, command, after + torch.tensor([0.0, 50.0]))
+    assert memory["known"][0, -1] == 0.0
+
+
 @pytest.mark.parametrize("name", ADAPTIVE)
 def test_adapting_to_noise_does_not_raise_the_error_on_what_follows(trained, name: str) -> None:
     """Next states that belong to other transitions tell nothing."""
@@ -194,3 +207,48 @@ def test_a_prediction_stays_within_reach_of_what_was_seen_in_training(trained) -
     predicted = model.unadapted(1)(far, torch.full((1, 1, 1), 1e6))
     largest = (DATA.next_states - DATA.states).abs().amax(dim=(0, 1))
     assert ((predicted - far).abs() <= 2.0 * largest + 1.0).all()
+
+
+@pytest.mark.parametrize("name", ["gaussian", "last_layer"])
+def test_what_it_says_of_its_errors_is_about_their_size(trained, name: str) -> None:
+    model, (window, query) = trained[name], windows()
+    adapted = model.adapt(window)
+    inputs = model.scaling.inputs(query.states, query.commands)
+    assert adapted.uncertainty is not None
+    wrong = adapted.network(inputs) - model.scaling.changes(query.states, query.next_states)
+    ratio = (wrong / adapted.uncertainty(inputs)).square().mean().sqrt()
+    assert 0.05 < ratio < 2.0
+
+
+def test_a_last_layer_is_less_sure_of_what_it_has_not_seen(trained) -> None:
+    model, (window, query) = trained["last_layer"], windows()
+    uncertainty = model.adapt(window).uncertainty
+    near = uncertainty(model.scaling.inputs(query.states, query.commands)).mean()
+    far = uncertainty(model.scaling.inputs(10.0 + query.states, query.commands)).mean()
+    assert far > 1.5 * near
+
+
+def test_samples_scatter_as_the_model_says(trained) -> None:
+    model = trained["gaussian"].unadapted(1)
+    state, command = torch.zeros(1, 4000, 2), torch.zeros(1, 4000, 1)
+    normal = torch.randn(1, 4000, 2, generator=torch.Generator().manual_seed(0))
+    found = model.scaling.changes(state, model.sampled(state, command, normal))
+    said = model.uncertainty(model.scaling.inputs(state[:, :1], command[:, :1]))[0, 0]
+    torch.testing.assert_close(found[0].std(dim=0), said, rtol=0.05, atol=0.0)
+
+
+def test_a_drive_that_fails_within_the_window_is_believed_the_sooner_the_more_is_forgotten(
+    trained,
+) -> None:
+    model, (window, query) = trained["last_layer"], windows()
+    half = M // 2
+    before = moved(window.states, window.commands, -GAINS[:, None, None])
+    after = torch.cat([before[:, :half], window.next_states[:, half:]], dim=1)
+    failed = Window(window.states, window.commands, after, window.known)
+    errors = {}
+    kept = model.log_forgetting.data.clone()
+    for rate in (1e-4, 0.5):
+        model.log_forgetting.data.fill_(math.log(rate))
+        errors[rate] = float(model.error(model.adapt(failed), query).detach().mean())
+    model.log_forgetting.data.copy_(kept)
+    assert errors[0.5] < 0.5 * errors[1e-4]

@@ -2,11 +2,15 @@
 
 import dataclasses
 import json
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 import torch
 
+from sim2real import config
+from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.errors import ConfigError, ParameterError
 from sim2real.meta.build import build
 from sim2real.meta.ensemble import Ensemble
@@ -97,6 +101,14 @@ def test_the_first_share_of_candidates_goes_to_the_first_member() -> None:
 def test_shipped_jobs_name_parameters_that_there_are(name: str) -> None:
     job = find_dynamics_job(name)
     assert job.find_robot().ranges
+
+
+def test_the_job_in_the_docs_is_one() -> None:
+    page = Path(__file__).parents[2] / "docs" / "meta.md"
+    (example,) = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+    job = config.from_dict(DynamicsJob, tomllib.loads(example))
+    env = RobotVectorEnv(job.find_robot(), 2)
+    assert "actuator.ffoot.gain" in env.randomizer.names
 
 
 def test_a_wrong_parameter_of_a_job_is_named() -> None:

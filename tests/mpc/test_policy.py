@@ -5,6 +5,7 @@ from torch import nn
 
 from sim2real.deploy.controller import Controller
 from sim2real.errors import ConfigError
+from sim2real.export.graph import ControllerGraph, random_inputs
 from sim2real.export.onnx_file import export
 from sim2real.meta.dynamics import Adapted
 from sim2real.meta.ensemble import Ensemble
@@ -146,6 +147,18 @@ def test_an_adapted_model_that_blows_up_is_left_for_the_unadapted_one(pendulum, 
     drive(carried, env, 5)
     assert carried.count("unadapted") == before + 5.0
     assert carried.count("kept_plan") == 0.0
+
+
+def test_what_is_likely_to_be_measured_is_learned_from(policy, env, pendulum):
+    graph = ControllerGraph(pendulum, env.task, policy)
+    rng = np.random.default_rng(0)
+    states = [100.0 * state for state in random_inputs(graph, rng)[len(graph.input_sizes) :]]
+    states[list(graph.state_sizes).index("state.past.known")][:] = 0.0
+    for _ in range(10):
+        with torch.inference_mode():
+            _, *states = graph(*graph.likely_inputs(rng, states), *states)
+    known = dict(zip(graph.state_sizes, states, strict=True))["state.past.known"]
+    assert known[0, -10:].sum() >= 8.0
 
 
 def test_an_ensemble_is_refused(pendulum, dynamics, env):

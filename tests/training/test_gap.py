@@ -54,6 +54,7 @@ def plain(tmp_path_factory):
     [
         ("reward", "ppo"), ("weight", "ppo"), ("filter", "ppo"), ("par", "ppo"),
         ("reward", "sac"), ("weight", "sac"), ("filter", "sac"), ("par", "sac"), ("mix", "sac"),
+        ("residual", "ppo"), ("residual", "sac"),
     ],
 )  # fmt: skip
 def test_every_method_changes_what_is_learned(method, algorithm, plain, tmp_path):
@@ -68,17 +69,19 @@ def test_every_method_changes_what_is_learned(method, algorithm, plain, tmp_path
     assert not (plain(algorithm) / "gap.json").exists()
 
 
-@pytest.mark.parametrize("algorithm", ["ppo", "sac"])
-def test_a_stopped_training_continues_exactly(algorithm, tmp_path):
+@pytest.mark.parametrize(
+    ("method", "algorithm"), [("reward", "ppo"), ("reward", "sac"), ("residual", "ppo")]
+)
+def test_a_stopped_training_continues_exactly(method, algorithm, tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    train(job("reward", algorithm), whole)
-    train(job("reward", algorithm, steps=512), parts)
-    train(job("reward", algorithm), parts, resume=True)
+    train(job(method, algorithm), whole)
+    train(job(method, algorithm, steps=512), parts)
+    train(job(method, algorithm), parts, resume=True)
     # the share of the target's steps that a round takes follows from the budget
     assert lines(whole)[-1]["steps"] == lines(parts)[-1]["steps"]
     again = tmp_path / "again"
-    train(job("reward", algorithm, steps=512), again)
-    train(job("reward", algorithm), again, resume=True)
+    train(job(method, algorithm, steps=512), again)
+    train(job(method, algorithm), again, resume=True)
     assert torch.equal(weights(parts), weights(again))
 
 

@@ -219,3 +219,34 @@ def test_fine_tuning_needs_networks_of_the_same_sizes(tmp_path):
     with pytest.raises(ConfigError, match="not a training run"):
         train(dataclasses.replace(PPO, start=str(tmp_path)), tmp_path / "none")
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("job", [PPO, SAC], ids=["ppo", "sac"])
+def test_fine_tuning_can_explore_as_at_the_beginning(job):
+    from sim2real import shipped
+    from sim2real.training.build import make_trainer
+
+    robot = shipped.find_robot("pendulum")
+
+    def exploration(trainer):
+        state = trainer.state_dict()
+        if job.algorithm == "sac":
+            return float(state["log_entropy_coefficient"].detach())
+        return float(state["algorithm"]["actor_state_dict"]["distribution.log_std_param"].mean())
+
+    sure = make_trainer(job, robot, None)
+    first = exploration(sure)
+    state = sure.state_dict()
+    if job.algorithm == "sac":
+        state["log_entropy_coefficient"] = state["log_entropy_coefficient"].detach() - 2.0
+    else:
+        state["algorithm"]["actor_state_dict"]["distribution.log_std_param"] -= 2.0
+    for anew, expected in ((False, first - 2.0), (True, first)):
+        tuned = make_trainer(job, robot, None)
+        tuned.start_from(state, explore_anew=anew)
+        assert exploration(tuned) == pytest.approx(expected)
+
+
+def test_there_is_nothing_to_explore_anew_without_a_start():
+    with pytest.raises(ConfigError, match="give start"):
+        dataclasses.replace(PPO, explore_anew=True)

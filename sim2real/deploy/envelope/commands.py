@@ -11,7 +11,8 @@ from sim2real.deploy.envelope.verdict import OK, Check, Verdict, trip
 from sim2real.signals import Measured
 
 _ROUNDING = 1e-6  # float32 controllers round their limits
-_BAND = 0.1  # share of the largest velocity over which torque is taken back
+# shares of the largest velocity over which torque is taken back: near a limit, and near that speed
+_NEAR, _FAST = 0.02, 0.1
 _STEPS = 4.0  # control steps in which the rest of the way to a limit may be covered
 
 
@@ -54,16 +55,18 @@ def torques(envelope: Envelope, position: Array, velocity: Array) -> tuple[Array
         velocity: of the driven joints (..., ncommand) [rad/s].
     """
     low, high = envelope.stop
+    torque, fastest = envelope.servos.limit, envelope.velocity
+    # a torque stays for a control step: what that adds to the speed must fit into the bands
+    step = envelope.period * envelope.braking
+    near, fast = _NEAR * fastest + step, _FAST * fastest + step
     # braking begins a control step early: it is that long until another command comes
     ahead = position + envelope.period * velocity
-    fastest = np.minimum(_approach(envelope, high - ahead), envelope.velocity)
-    slowest = np.maximum(-_approach(envelope, ahead - low), -envelope.velocity)
-    # a torque stays for a control step: what that adds to the speed must fit into the band
-    band = _BAND * envelope.velocity + envelope.period * envelope.braking
-    torque = envelope.servos.limit
-    least = _between((slowest - velocity) / band, -1.0, 1.0) * torque
-    most = _between((fastest - velocity) / band, -1.0, 1.0) * torque
-    return least, most
+    least = np.maximum(
+        (-_approach(envelope, ahead - low) - velocity) / near, (-fastest - velocity) / fast
+    )
+    most = np.minimum((_approach(envelope, high - ahead) - velocity) / near,
+                      (fastest - velocity) / fast)  # fmt: skip
+    return _between(least, -1.0, 1.0) * torque, _between(most, -1.0, 1.0) * torque
 
 
 def limit_command(
