@@ -2,10 +2,11 @@
 
     python benchmarks/calibration/twins.py [ROBOT ...] [coverage] [pushes]
 
-A robot's name: its twin, with encoders of 1 mrad noise that report 5 ms late; every identified parameter should be within 3 %, the delay within 1 ms. Coverage: parameters of 100
-pendulums drawn from the prior, two noisy logs each; 90 % intervals should hold in 86 to 94 %
-(simulation-based calibration, Talts et al. 2018). Pushes: a hand in each of 60 logs, found by a
-fit to the log with the push in it, with at most 10 % of the windows that none touched dropped.
+A robot's name: its twin, with encoders of 1 mrad noise that report 5 ms late; every identified
+parameter should be within 3 %, the delay within 1 ms. Coverage: parameters of 100 pendulums drawn
+from the prior, two noisy logs each; 90 % intervals should hold in 86 to 94 % (simulation-based
+calibration, Talts et al. 2018). Pushes: a hand in each of 60 logs, found by a fit to the log with
+the push in it, with at most 10 % of the windows that none touched dropped.
 """
 
 import sys
@@ -49,7 +50,7 @@ def main() -> None:
         save("twins", {"seed": SEED, "targets": TARGETS}, results)
 
 
-# --- recovery ------------------------------------------------------------------------------------
+# --- twins ---------------------------------------------------------------------------------------
 
 SO101 = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll")
 TWINS = {
