@@ -31,7 +31,8 @@ from sim2real.parameters.ranges import Range
 from sim2real.randomization.adaptive.epopt import EPOptSettings
 from sim2real.randomization.adaptive.settings import AdaptiveSettings
 from sim2real.training.job import Job, find_job
-from sim2real.training.run import load_policy, train
+from sim2real.training.run import train
+from sim2real.training.saved import load_policy
 
 MASS = "body.torso.mass"
 MASSES = [3.0 + 0.5 * i for i in range(13)]

@@ -23,7 +23,8 @@ from sim2real.envs.rollout import evaluate
 from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.shipped import find_robot, robot_names
 from sim2real.training.job import Job, find_job
-from sim2real.training.run import load_policy, train
+from sim2real.training.run import train
+from sim2real.training.saved import load_policy
 
 WORLDS, WORLD_SEED = 512, 1_000_000
 

@@ -175,6 +175,42 @@ class FloatingBase:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EnvelopeOptions:
+    """What the runtime watches beside the joints' limits; see docs/deployment.md."""
+
+    lease: float | None = None
+    """How long a command holds, and how old a measurement may be [s]; by default a fifth of a
+    second, or five control steps where that is longer."""
+    tolerance: float = 0.1
+    """How far beyond its limits a joint may be measured before the run ends [rad, or m]."""
+    margin: float = 0.02
+    """How far before its limits a joint is brought to rest [rad, or m]."""
+    braking: float = 0.1
+    """Time in which a joint can stop from its largest velocity [s]."""
+    lag: float = 0.05
+    """Positions may lag velocities (or the reverse) by this [s]; more, and a sensor is stuck."""
+    overruns: int = 10
+    """Control steps in a row that may be late."""
+    tilt: float | None = None
+    """Largest angle between a floating base's vertical axis and the world's [rad]."""
+    turn_rate: float = 50.0
+    """Largest angular velocity of a floating base [rad/s]."""
+    temperature: float | None = None
+    """Of the hottest motor [°C]."""
+    voltage: tuple[float, float] | None = None
+    """Of the supply: lowest and highest [V]."""
+
+    def __post_init__(self) -> None:
+        named = {name: value for name, value in vars(self).items() if name != "voltage"}
+        for name, value in named.items():
+            if value is not None and not 0 < value < math.inf:
+                raise ConfigError(f"envelope: {name} = {value} must be finite and above 0")
+        low, high = self.voltage or (0.0, 1.0)
+        if not low < high < math.inf:
+            raise ConfigError(f"envelope: voltage [{low}, {high}] must be [low, high], both finite")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Robot:
     """A robot's `robot.toml`; `joints` in the order that holds everywhere."""
 
@@ -197,6 +233,8 @@ class Robot:
     """Geoms whose friction and softness hold in their contacts, whatever the ground's."""
     terrain: Terrain | None = None
     """Uneven ground instead of a plane."""
+    envelope: EnvelopeOptions = field(default_factory=EnvelopeOptions)
+    """What the runtime watches; no part of `robot_hash`."""
     randomize: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     """Dynamics parameter → how it differs between simulator and robots."""
     correlate: tuple[Correlation, ...] = ()
@@ -222,6 +260,12 @@ class Robot:
     def driven(self) -> tuple[str, ...]:
         """Names of the joints that take commands, in order."""
         return tuple(name for name, joint in self.joints.items() if joint.mode != "passive")
+
+    def drives_like(self, other: "Robot") -> bool:
+        """Return whether one's policies can drive the other: the same joints, at the same rate."""
+        return (tuple(self.joints), self.driven, self.control_hz) == (
+            tuple(other.joints), other.driven, other.control_hz
+        )  # fmt: skip
 
     @property
     def ranges(self) -> dict[str, Range]:
@@ -311,6 +355,11 @@ def _check_groups(groups: list[Correlation], ranges: Mapping[str, Range]) -> Non
             if name in seen:
                 raise ParameterError(f"correlate: {name!r} is named twice: give one group with all")
             seen.add(name)
+        if len(group.parameters) < 2:
+            raise ParameterError(
+                f"correlate: {', '.join(group.parameters) or 'no parameter'} alone cannot be"
+                " correlated: name two parameters or more"
+            )
         if len({ranges[name].when for name in group.parameters}) > 1:
             raise ParameterError(
                 f"correlate: {', '.join(group.parameters)} are drawn at different times: give them"

@@ -46,6 +46,8 @@ HOMES = {
     "stable_baselines3": {"envs", "training"},
     "torch": {"envs", "training", "export", "gap", "meta", "mpc"},
     "onnx": {"export"},
+    "cyclonedds": {"deploy"},
+    "serial": {"deploy"},
     "pyarrow": {"training", "calibration"},
     "h5py": {"calibration"},
     "rosbags": {"calibration"},

@@ -1,6 +1,6 @@
 """The signals of a floating base from a simulated IMU to a policy, a recording and a score.
 
-The control loop, the link and the robot share a clock of the test's own, in one thread: datagrams
+The control loop, the driver and the robot share a clock of the test's own, in one thread: datagrams
 go through real sockets, but nothing waits, and nothing depends on how fast the machine is.
 """
 
@@ -11,14 +11,15 @@ import pytest
 import torch
 
 from sim2real.control import resting_command
-from sim2real.deploy import udp
 from sim2real.deploy.clock import Clock
 from sim2real.deploy.controller import Controller
+from sim2real.deploy.driver import connected
+from sim2real.deploy.drivers import udp
+from sim2real.deploy.drivers.udp import UdpDriver
 from sim2real.deploy.loop import run
 from sim2real.deploy.recorder import Recorder
 from sim2real.deploy.recording import read_recording
-from sim2real.deploy.udp import UdpLink
-from sim2real.deploy.udp_robot import UdpRobot
+from sim2real.deploy.robot_side.udp_robot import UdpRobot
 from sim2real.envs.rsl_rl import RslRlEnv
 from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.errors import ControllerError, LogError
@@ -93,15 +94,15 @@ def driven(quadruped, controller_file, tmp_path_factory):
         UdpRobot(quadruped, "127.0.0.1:0") as side,
         pytest.MonkeyPatch.context() as patch,
     ):
-        virtual_robot._reset(simulator)
+        virtual_robot.start_over(simulator)
         clock = RobotsTime(simulator, side)
         patch.setattr(udp, "time", clock)
         with (
-            UdpLink(quadruped, side.address) as link,
+            connected(UdpDriver(quadruped, side.address)) as driver,
             Recorder(path, quadruped, origin=controller.origin, goal=(0.0, 0.0, 0.0)) as recorder,
         ):
             summary = run(
-                controller, link, quadruped, seconds=2.0, goal=(0.0, 0.0, 0.0), recorder=recorder,
+                controller, driver, seconds=2.0, goal=(0.0, 0.0, 0.0), recorder=recorder,
                 clock=clock,
             )  # fmt: skip
             base = simulator.base
@@ -122,11 +123,12 @@ def test_the_recording_holds_what_the_controller_saw(driven, quadruped, controll
     assert 0.0 < np.abs(trajectory.angular_velocity).max() < 5.0
     controller = Controller.load(controller_file, quadruped)
     controller.reset(resting_command(quadruped))
-    commands = [
-        controller.step(trajectory.measured.of(row), np.zeros(3))
-        for row in range(len(trajectory.time))
-    ]
-    np.testing.assert_allclose(commands, trajectory.command, atol=1e-5)
+    blended = 30  # steps in which the controller takes over from the home position
+    for row, sent in enumerate(trajectory.command):
+        wanted = controller.step(trajectory.measured.of(row), np.zeros(3))
+        if row > blended:
+            np.testing.assert_allclose(wanted, sent, atol=1e-5)
+        controller.sent(sent)
 
 
 def test_a_controller_answers_its_imu(quadruped, controller_file):

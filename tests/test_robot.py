@@ -143,8 +143,16 @@ def test_a_group_of_correlated_parameters_may_have_stars(tmp_path):
 @pytest.mark.parametrize(
     ("groups", "says"),
     [
-        (['parameters = ["body.arm.mas"]\ncoefficient = 0.5'], "did you mean 'body.arm.mass'"),
-        (['parameters = ["body.arm.mass"]\ncoefficient = 0.5'] * 2, "named twice"),
+        (
+            ['parameters = ["body.arm.mas", "joint.pivot.damping"]\ncoefficient = 0.5'],
+            "did you mean 'body.arm.mass'",
+        ),
+        (["parameters = []\ncoefficient = 0.5"], "no parameter alone cannot be correlated"),
+        (['parameters = ["joint.*.damping"]\ncoefficient = 0.5'], "name two parameters or more"),
+        (
+            ['parameters = ["body.arm.mass", "joint.*.damping"]\ncoefficient = 0.5'] * 2,
+            "named twice",
+        ),
         (['parameters = ["body.arm.mass"]'], "either a coefficient or a matrix"),
         (['parameters = ["joint.*.damping"]\nmatrix = [[1.0]]'], "written out"),
     ],

@@ -83,7 +83,7 @@ def test_the_base_install_knows_the_robots(bin_folder):
 
 
 def test_the_base_install_runs_controllers(bin_folder):
-    code = "import sim2real.deploy.loop, sim2real.deploy.controller, sim2real.deploy.udp"
+    code = "import sim2real.deploy.loop, sim2real.deploy.controller, sim2real.deploy.drivers.udp"
     call(bin_folder / "python", "-c", code)
     done = call(bin_folder / "sim2real", "deploy", "no.onnx", "--robot", "pendulum", code=2)
     assert "no.onnx" in done.stderr

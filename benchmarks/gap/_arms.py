@@ -9,7 +9,7 @@ import torch
 
 from sim2real.envs.rollout import evaluate
 from sim2real.envs.vector_env import RobotVectorEnv
-from sim2real.gap.build import target_robot
+from sim2real.gap.build import target_environment
 from sim2real.gap.settings import GapSettings
 from sim2real.parameters import randomness
 from sim2real.robot import Robot
@@ -17,7 +17,8 @@ from sim2real.training.correction import RoundCorrection
 from sim2real.training.job import PPOSettings
 from sim2real.training.ppo import PPOTrainer
 
-EPISODES = 32
+EPISODES = {"mujoco": 32, "bullet": 8}
+_SCORED = 1_000_000
 
 
 def run(
@@ -40,9 +41,11 @@ def run(
         start: a trainer's state to begin with: fine-tuning.
     """
     torch.set_num_threads(1)
-    target = target_robot(gap, robot)
-    place = target if on_target else robot
-    env = RobotVectorEnv(place, settings.num_envs, seed=randomness.integer_seed(seed, "training"))
+    training = randomness.integer_seed(seed, "training")
+    if on_target:
+        env = target_environment(gap, robot, settings.num_envs, training)
+    else:
+        env = RobotVectorEnv(robot, settings.num_envs, seed=training)
     env.set_progress(0.0)
     rounds = settings.steps // (settings.num_envs * settings.rollout_steps)
     correction = None
@@ -53,6 +56,7 @@ def run(
     )
     if start is not None:
         trainer.start_from(start)
+    target = target_environment(gap, robot, EPISODES[gap.engine], _SCORED)
     began, cpu = time.perf_counter(), time.process_time()
     logged: list[dict[str, float]] = []
     curve: dict[int, float] = {}
@@ -76,7 +80,8 @@ def run(
         "seed": seed,
         "target": scored["return"],
         "success": scored["success"],
-        "source": score(robot, trainer)["return"],
+        "episode_steps": scored["steps"],
+        "source": score(RobotVectorEnv(robot, 32, seed=_SCORED), trainer)["return"],
         "target_steps": steps,
         "seconds": round(seconds, 1),
         "cpu_seconds": round(cpu, 1),
@@ -87,12 +92,12 @@ def run(
     }
 
 
-def score(robot: Robot, trainer: PPOTrainer) -> dict[str, float]:
-    """Return how the policy does over EPISODES episodes of a robot."""
+def score(env: RobotVectorEnv, trainer: PPOTrainer) -> dict[str, float]:
+    """Return how the policy does over an episode of each environment."""
     with torch.random.fork_rng(devices=[]):
         policy = trainer.policy()
-    env = RobotVectorEnv(robot, EPISODES, seed=1_000_000)
-    return evaluate(env, policy.act, seed=1_000_000).summary()
+    found = evaluate(env, policy.act, seed=_SCORED)
+    return found.summary() | {"steps": float(found.steps.mean())}
 
 
 def of_method(base: GapSettings, method: Any, **changes: Any) -> GapSettings:

@@ -32,7 +32,7 @@ GAPS = {
 }
 METHODS: dict[str, Any] = {
     "source": None, "target": None, "reward": "reward", "weight": "weight", "filter": "filter",
-    "par": "par",
+    "par": "par", "residual": "residual",
 }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ import _result
 from _arms import of_method, run
 from _reacher import DEAD, reacher
 
+from sim2real.gap.estimator import EstimatorSettings
 from sim2real.gap.settings import GapSettings
 from sim2real.training.job import PPOSettings
 
@@ -25,13 +26,17 @@ PPO = PPOSettings(
     steps=600_000, num_envs=64, rollout_steps=100, activation="tanh", learning_rate=1e-3
 )
 GAP = GapSettings(changed=DEAD, target_steps=10_000)
+PAPER = EstimatorSettings(hidden=(32,), noise=1.0, blur=1.0, learning_rate=3e-4, batch=256)
+"""Eysenbach et al.'s classifiers, but with standardized inputs: without, they see nothing."""
 ARMS: dict[str, Any] = {
     "source": of_method(GAP, None),
     "reward": of_method(GAP, "reward"),
     "target": of_method(GAP, None),
+    "paper": of_method(GAP, "reward", estimator=PAPER, warm_up=0.15),
     "weight": of_method(GAP, "weight"),
     "filter": of_method(GAP, "filter"),
     "par": of_method(GAP, "par"),
+    "residual": of_method(GAP, "residual"),
     "fine-tuning": of_method(GAP, None),
 }
 

@@ -1,7 +1,8 @@
 """`sim2real deploy`: run a controller on a robot."""
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +11,12 @@ import tyro
 
 from sim2real import shipped
 from sim2real.commands.console import Flag, Maybe, notes, options, print_json
-from sim2real.commands.drive import drive
+from sim2real.commands.drive import Watch, drive, key_of
 from sim2real.deploy.controller import Controller
-from sim2real.deploy.packets import DEFAULT_ADDRESS
-from sim2real.deploy.udp import UdpLink
+from sim2real.deploy.driver import connected
+from sim2real.deploy.drivers.udp import UdpDriver
+from sim2real.deploy.process import realtime
+from sim2real.deploy.robot_side.packets import DEFAULT_ADDRESS
 from sim2real.errors import ConfigError
 
 
@@ -31,14 +34,27 @@ class Deploy:
     """A shipped robot, or a folder with a robot.toml."""
     address: str = DEFAULT_ADDRESS
     """Where the robot listens, host:port."""
+    key: Maybe[Path] = None
+    """A file with the key that both ends share; needed if the link leaves this computer."""
     seconds: float = 6.0
     """How long the controller commands, in each episode."""
     episodes: int = 1
     """Above 1, the robot is asked to put itself back to its start before each episode."""
     goal: Annotated[Maybe[tuple[float, ...]], tyro.conf.arg(metavar="NUMBER ...")] = None
     """What to pursue; the controller's own goal if not given."""
+    shadow: Flag = False
+    """Decide all and send nothing: beside another controller, or with a robot that is off."""
     record: Maybe[Path] = None
     """A folder for recordings, episode-1.mcap and on."""
+    trips: Path = Path("trips")
+    """A folder for the last 30 s of a run that is not recorded and trips, or is killed."""
+    live: Flag = False
+    """Show rate, latencies, state and margins on the terminal."""
+    page: Maybe[str] = None
+    """host:port of a web page with the same and a stop button, like 127.0.0.1:8080. With it a run
+    that trips waits, damped, until it is re-armed there."""
+    realtime: Flag = False
+    """Run before all ordinary processes (SCHED_FIFO), with memory that stays in place."""
     json: Flag = False
     """Print the result as JSON for a script."""
 
@@ -52,13 +68,15 @@ def main(arguments: Sequence[str]) -> None:
     controller = Controller.load(chosen.controller, robot)
     paths = [_recording(chosen, episode) for episode in range(chosen.episodes)]
     summaries = []
-    with UdpLink(robot, chosen.address) as link:
+    driver = UdpDriver(robot, chosen.address, key_of(chosen.key), watch=chosen.shadow)
+    with _prompt(chosen.realtime), connected(driver):
         for episode, path in enumerate(paths, start=1):
-            if chosen.episodes > 1:
-                link.reset()
+            if chosen.episodes > 1 and not chosen.shadow:
+                driver.reset()
             summary = drive(
-                controller, link, robot, seconds=chosen.seconds, goal=chosen.goal, path=path,
-                title=f"episode {episode}/{chosen.episodes}")  # fmt: skip
+                controller, driver, seconds=chosen.seconds, goal=chosen.goal, path=path,
+                title=f"episode {episode}/{chosen.episodes}", shadow=chosen.shadow,
+                trips=chosen.trips, watch=Watch(live=chosen.live, page=chosen.page))  # fmt: skip
             summaries.append(summary)
             if summary.ended != "done":
                 break
@@ -68,6 +86,17 @@ def main(arguments: Sequence[str]) -> None:
     if tripped:
         notes.print(f"tripped: {tripped[0].reason}; the robot damps", style="red")
         raise SystemExit(1)
+
+
+@contextlib.contextmanager
+def _prompt(wanted: bool) -> Iterator[None]:
+    if not wanted:
+        yield
+        return
+    with realtime() as refused:
+        for each in refused:
+            notes.print(f"not in real time: {each}", style="yellow")
+        yield
 
 
 def _recording(chosen: Deploy, episode: int) -> Path | None:

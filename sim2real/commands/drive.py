@@ -1,50 +1,101 @@
 """What `deploy` and `record` share: one run of the control loop, with a progress bar."""
 
-from collections.abc import Sequence
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sim2real.commands.console import notes, progress_bar
-from sim2real.deploy.link import Link
-from sim2real.deploy.loop import RunSummary, State, run
-from sim2real.deploy.recorder import Recorder
+from sim2real.deploy.driver import RobotDriver
+from sim2real.deploy.live.facts import Facts
+from sim2real.deploy.live.processes import dashboard, page
+from sim2real.deploy.loop import RunSummary, run
+from sim2real.deploy.operator import Operator
+from sim2real.deploy.recorder import MEMORY, Recorder
+from sim2real.deploy.robot_side.keys import load_key
 from sim2real.deploy.source import CommandSource
+from sim2real.deploy.supervisor import State
+from sim2real.deploy.watchdog import Watchdog
 from sim2real.errors import ConfigError
-from sim2real.robot import Robot
 
 
-def drive(
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """What a person sees of a run beside a progress bar."""
+
+    live: bool = False
+    """The dashboard on the terminal."""
+    page: str | None = None
+    """host:port of a page with a stop button; after a trip it waits to be re-armed."""
+
+    @contextlib.contextmanager
+    def begun(self, facts: Facts) -> Iterator[None]:
+        """Show a run while the context lasts."""
+        with contextlib.ExitStack() as stack:
+            if self.page is not None:
+                url = stack.enter_context(page(facts, self.page))
+                notes.print(f"stop button: {url}", soft_wrap=True)
+            if self.live:
+                stack.enter_context(dashboard(facts))
+            yield
+
+
+def drive(  # noqa: PLR0913 - each is one thing, and all but two have names
     source: CommandSource,
-    link: Link,
-    robot: Robot,
+    driver: RobotDriver,
     *,
     seconds: float,
     path: Path | None,
     title: str,
     goal: Sequence[float] | None = None,
+    shadow: bool = False,
+    trips: Path = Path("trips"),
+    watch: Watch | None = None,
 ) -> RunSummary:
-    """Return how a run went, recorded to `path` if one is given."""
+    """Return how a run went, recorded to `path`, or if that is None and it trips into `trips`."""
+    watch = watch or Watch()
     if path is not None and path.exists():
         raise ConfigError(f"{path} exists: recordings are not overwritten; choose another place")
+    black_box = path is None
+    if path is None:
+        name = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+        path = trips / f"{driver.robot.name}-{name}-{os.getpid()}.mcap"
+    recorder = Recorder(
+        path, driver.robot, origin=source.origin, goal=source.goal if goal is None else goal,
+        shadow=shadow, black_box=black_box)  # fmt: skip
+    watchdog = Watchdog()
+    watchdog.ready()
     with progress_bar("s") as bar:
         task = bar.add_task(title, total=seconds, note="")
 
         def show(state: State, elapsed: float) -> None:
-            done = elapsed if state is State.RUNNING else 0.0
-            bar.update(task, completed=min(done, seconds), note=state.name.lower(), refresh=True)
+            watchdog.alive()
+            bar.update(task, completed=min(elapsed, seconds), note=state.name.lower(), refresh=True)
 
-        if path is None:
-            summary = run(source, link, robot, seconds=seconds, goal=goal, on_progress=show)
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            pursued = source.goal if goal is None else goal
-            with Recorder(path, robot, origin=source.origin, goal=tuple(pursued)) as recorder:
-                summary = run(
-                    source, link, robot, seconds=seconds, goal=goal, recorder=recorder,
-                    on_progress=show)  # fmt: skip
+        with recorder, watch.begun(Facts.of(driver.robot, recorder.ring, shadow=shadow)):
+            summary = run(
+                source, driver, seconds=seconds, goal=goal, recorder=recorder, shadow=shadow,
+                on_progress=None if watch.live else show,
+                operator=Operator(recorder.ring) if watch.page else None)  # fmt: skip
+            if summary.ended == "trip":
+                recorder.keep()
         bar.update(task, completed=min(summary.seconds, seconds), note=summary.ended, refresh=True)
+    if black_box and summary.ended == "trip":
+        notes.print(f"the last {MEMORY:g} s are in {path}")
     notes.print(
         f"{summary.ticks} control steps, {summary.late_ticks} skipped, lateness"
         f" {summary.lateness_p50 * 1e3:.2f} ms (median) and {summary.lateness_p99 * 1e3:.2f} ms"
-        f" (99th percentile), {summary.clips} commands limited"
+        f" (99th percentile); the envelope changed {summary.clips} commands,"
+        f" {summary.intervention:.2%}"
     )
+    if summary.counts:
+        told = ", ".join(f"{count} {name}" for name, count in summary.counts.items())
+        notes.print(f"of these the controller calls {told}")
     return summary
+
+
+def key_of(path: Path | None) -> bytes | None:
+    """Return the key of a link that a file holds; None without one."""
+    return None if path is None else load_key(path)

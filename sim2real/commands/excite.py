@@ -14,8 +14,9 @@ from sim2real.calibration.design import Design, design
 from sim2real.calibration.problem import Problem
 from sim2real.commands.calibrate import find_recipe
 from sim2real.commands.console import Flag, Maybe, console, notes, options, print_json
-from sim2real.commands.drive import drive
-from sim2real.deploy.udp import DEFAULT_ADDRESS, UdpLink
+from sim2real.commands.drive import drive, key_of
+from sim2real.deploy.driver import connected
+from sim2real.deploy.drivers.udp import DEFAULT_ADDRESS, UdpDriver
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,8 @@ class Excite:
     """The recording, an MCAP file that does not exist yet; without it nothing is played."""
     address: str = DEFAULT_ADDRESS
     """Where the robot listens, host:port."""
+    key: Maybe[Path] = None
+    """A file with the key that both ends share; needed if the link leaves this computer."""
     robot: Maybe[str] = None
     """A shipped robot, or a folder with a robot.toml; the recipe's robot if not given."""
     seconds: Maybe[float] = None
@@ -65,11 +68,11 @@ def main(arguments: Sequence[str]) -> None:
             on_progress=status.update)  # fmt: skip
     summary = None
     if chosen.output is not None:
-        with UdpLink(robot, chosen.address) as link:
+        with connected(UdpDriver(robot, chosen.address, key_of(chosen.key))) as driver:
             if chosen.from_start:
-                link.reset()
+                driver.reset()
             summary = drive(
-                found.excitation, link, robot, seconds=seconds, path=chosen.output, title="excite"
+                found.excitation, driver, seconds=seconds, path=chosen.output, title="excite"
             )
     if chosen.json:
         told = dict(zip(found.names, found.narrowed, strict=True))

@@ -9,11 +9,12 @@ from typing import Annotated
 import tyro
 
 from sim2real import shipped
-from sim2real.commands.console import Flag, notes, options, print_json
-from sim2real.commands.drive import drive
+from sim2real.commands.console import Flag, Maybe, notes, options, print_json
+from sim2real.commands.drive import drive, key_of
+from sim2real.deploy.driver import connected
+from sim2real.deploy.drivers.udp import UdpDriver
 from sim2real.deploy.excitation import Excitation, Kind
-from sim2real.deploy.packets import DEFAULT_ADDRESS
-from sim2real.deploy.udp import UdpLink
+from sim2real.deploy.robot_side.packets import DEFAULT_ADDRESS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,8 @@ class Record:
     """The recording, an MCAP file that does not exist yet."""
     address: str = DEFAULT_ADDRESS
     """Where the robot listens, host:port."""
+    key: Maybe[Path] = None
+    """A file with the key that both ends share; needed if the link leaves this computer."""
     signal: Kind = "multisine"
     """The shape of the motion."""
     seconds: float = 20.0
@@ -52,12 +55,10 @@ def main(arguments: Sequence[str]) -> None:
     motion = Excitation(
         robot, kind=chosen.signal, seconds=chosen.seconds, amplitude=chosen.amplitude,
         band=chosen.band, seed=chosen.seed)  # fmt: skip
-    with UdpLink(robot, chosen.address) as link:
+    with connected(UdpDriver(robot, chosen.address, key_of(chosen.key))) as driver:
         if chosen.from_start:
-            link.reset()
-        summary = drive(
-            motion, link, robot, seconds=chosen.seconds, path=chosen.output, title="excite"
-        )
+            driver.reset()
+        summary = drive(motion, driver, seconds=chosen.seconds, path=chosen.output, title="excite")
     if chosen.json:
         print_json(dataclasses.asdict(summary))
     if summary.ended == "trip":

@@ -25,6 +25,7 @@ TOLERANCE = 1e-5
 """Largest difference from the golden tape, as a share of the joint's largest command (or of 1)."""
 
 _FLOAT = "tensor(float)"
+_COUNT = "count."
 
 
 @final
@@ -35,6 +36,8 @@ class Controller(CommandSource):
         self.spec = spec
         self.goal = spec.goal
         self.origin = origin
+        self.warms_up = bool(spec.initial_state.keys() - {"command"})
+        self.blended = True
         self.deviation = float("nan")
         """From the golden tape, as a share: set by `load`."""
         self._session = session
@@ -73,6 +76,9 @@ class Controller(CommandSource):
 
     def reset(self, command: Array) -> None:  # noqa: D102
         self._set_state(self.spec.initial_state)
+        self.sent(command)
+
+    def sent(self, command: Array) -> None:  # noqa: D102
         if "state.command" in self._feed:
             self._feed["state.command"] = np.array([command], np.float32)
 
@@ -85,6 +91,13 @@ class Controller(CommandSource):
         command, *states = self._session.run(self._outputs, feed)
         feed.update(zip(self._states, states, strict=True))
         return command[0].astype(np.float64)
+
+    def counts(self) -> dict[str, int]:
+        """Return the states named `count.<name>`, in which a controller counts its fallbacks."""
+        counted = {
+            n.removeprefix(_COUNT): v for n, v in self.state().items() if n.startswith(_COUNT)
+        }
+        return {name: round(float(value[0])) for name, value in counted.items()}
 
     def _set_state(self, state: dict[str, tuple[float, ...]]) -> None:
         for name, values in state.items():

@@ -1,7 +1,9 @@
 """What a process that drives a robot does around its loop."""
 
 import contextlib
+import ctypes
 import gc
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -54,3 +56,30 @@ def frozen_gc() -> Iterator[None]:
         gc.unfreeze()
         if enabled:
             gc.enable()
+
+
+_LOCK_ALL = 3  # MCL_CURRENT | MCL_FUTURE
+
+
+@contextlib.contextmanager
+def realtime(priority: int = 80) -> Iterator[list[str]]:
+    """Run before all ordinary processes, with memory that stays in place, as far as allowed.
+
+    Yields what the system refused, in words: `ulimit -r`, `ulimit -l` or CAP_SYS_NICE and
+    CAP_IPC_LOCK decide. Whoever runs so must sleep: a loop that spins starves the machine, and the
+    kernel stops it for 50 ms of each second.
+    """
+    refused: list[str] = []
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
+    except OSError as error:
+        refused.append(f"SCHED_FIFO: {error.strerror}")
+    if ctypes.CDLL(None, use_errno=True).mlockall(_LOCK_ALL):
+        refused.append(f"mlockall: {os.strerror(ctypes.get_errno())}")
+    try:
+        yield refused
+    finally:
+        if os.sched_getscheduler(0) != before[0]:
+            os.sched_setscheduler(0, *before)
+        ctypes.CDLL(None).munlockall()

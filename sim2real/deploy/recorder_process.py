@@ -1,25 +1,33 @@
-"""The process behind `Recorder`: a header and rows on stdin, MCAP on stdout."""
+"""The process behind `Recorder`: a header on stdin, rows in a ring, MCAP into a file."""
 
 import json
-import math
 import os
 import select
 import signal
-import struct
 import sys
-import time
-from itertools import islice
-from typing import IO, Any, final
+from pathlib import Path
+from typing import Any, BinaryIO, final
 
+import numpy as np
 from mcap.writer import Writer
 
+from sim2real.deploy.recorder import KEEP
+from sim2real.deploy.ring import Ring
+
+_POLL = 0.05  # s between two looks into the ring
+_FLUSH = 20  # looks between two flushes
 _NUMBERS = {"type": "array", "items": {"type": "number"}}
-_SCHEMAS = {
-    "measurement": {"seq": {"type": "integer"}, "stamp": {"type": "integer"}},
-    "command": {"stamp": {"type": "integer"}, "state": {"type": "integer"},
-                "command": {**_NUMBERS, "type": ["array", "null"]}},
+_NUMBERS_OR_NULL = {**_NUMBERS, "type": ["array", "null"]}
+_INTEGER = {"type": "integer"}
+_SCHEMAS: dict[str, dict[str, Any]] = {
+    "measurement": {"seq": _INTEGER, "stamp": _INTEGER, "received": _INTEGER},
+    "command": {
+        "stamp": _INTEGER, "tick": _INTEGER, "state": _INTEGER, "verdict": _INTEGER,
+        "event": _INTEGER,
+        "stiffness": {"type": "number"}, "command": _NUMBERS_OR_NULL, "wanted": _NUMBERS_OR_NULL,
+        "goal": _NUMBERS,
+    },
 }  # fmt: skip
-_FLUSH = 1.0  # s
 
 
 def main() -> None:
@@ -27,38 +35,58 @@ def main() -> None:
     # systemd stops all processes at once: the control process ends the rows
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    pipe = sys.stdin.fileno()
-    data = b""
-    while b"\n" not in data:
-        if not (part := os.read(pipe, 65536)):
-            return
-        data += part
-    header, _, data = data.partition(b"\n")
-    file = _File(json.loads(header), sys.stdout.buffer)
-    data = file.add(data)
-    flushed = time.monotonic()
-    while True:
-        ready, _, _ = select.select([pipe], [], [], _FLUSH)
-        if ready:
-            if not (part := os.read(pipe, 65536)):
-                break
-            data = file.add(data + part)
-        if time.monotonic() - flushed >= _FLUSH:
-            sys.stdout.buffer.flush()
-            flushed = time.monotonic()
-    file.writer.finish()
-    sys.stdout.buffer.flush()
+    line = sys.stdin.buffer.readline()
+    if not line:
+        return
+    header = json.loads(line)
+    ring = Ring(header.pop("capacity"), header.pop("width"), header.pop("ring"))
+    path, black_box = Path(header.pop("path")), header.pop("black_box")
+    if black_box:
+        _wait_for_the_end(ring, header, path)
+        return
+    with path.open("wb") as output:
+        file, looks = McapFile(header, output), 0
+        while not _ended(_POLL):
+            file.take(ring)
+            looks += 1
+            if looks % _FLUSH == 0:
+                output.flush()
+        file.take(ring)
+        file.writer.finish()
+
+
+def _wait_for_the_end(ring: Ring, header: dict[str, Any], path: Path) -> None:
+    """Write what the ring holds if that is asked for, or nobody said that all went well."""
+    while not _ended(None):
+        pass
+    if ring.wish in (0, KEEP) and ring.count:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as output:
+            file = McapFile(header, output)
+            file.next = max(0, ring.count - ring.capacity + 1)
+            file.take(ring)
+            file.writer.finish()
+
+
+def _ended(seconds: float | None) -> bool:
+    """Wait so long for stdin to end; return whether it did."""
+    ready, _, _ = select.select([0], [], [], seconds)
+    return bool(ready) and not os.read(0, 1)
 
 
 @final
-class _File:
-    def __init__(self, header: dict[str, Any], output: IO[bytes]):
+class McapFile:
+    """The rows of a ring as messages of two channels, JSON that every viewer reads."""
+
+    def __init__(self, header: dict[str, Any], output: BinaryIO):
         self.sizes = {name: signal["size"] for name, signal in header["signals"].items()}
-        count = sum(self.sizes.values()) + len(header["driven"])
-        self.row = struct.Struct(f"<qqqq{count}d")
+        self.ncommand = len(header["driven"])
+        self.next = 0
+        """Number of the row that is written next."""
         self.epoch = header.pop("epoch")
+        count = sum(self.sizes.values()) + 2 * self.ncommand
         # the writer closes a chunk by its size only: make that about a second of rows
-        second = header["control_hz"] * (200 + 20 * count)
+        second = header["control_hz"] * (300 + 20 * count)
         self.writer = Writer(output, chunk_size=round(second))
         self.writer.start(profile="", library="sim2real")
         self.writer.add_metadata("sim2real", {k: json.dumps(v) for k, v in header.items()})
@@ -74,27 +102,49 @@ class _File:
         )
         return self.writer.register_channel(topic=name, message_encoding="json", schema_id=number)
 
-    def add(self, data: bytes) -> bytes:
-        """Write the whole rows of `data`; return the rest."""
-        count = len(data) // self.row.size
-        for row in self.row.iter_unpack(data[: count * self.row.size]):
-            self._add_row(*row)
-        return data[count * self.row.size :]
+    def take(self, ring: Ring) -> None:
+        """Write the rows that have come."""
+        first, integers, numbers = ring.read(self.next)
+        ring.lost += first - self.next
+        self.next = first + len(integers)
+        for row, values in zip(integers.tolist(), numbers, strict=True):
+            self._add(row, values)
 
-    def _add_row(self, now: int, state: int, seq: int, stamp: int, *values: float) -> None:
-        rest = iter(values)
-        signals = {name: tuple(islice(rest, size)) for name, size in self.sizes.items()}
-        measured, command = {"seq": seq, "stamp": stamp} | signals, tuple(rest)
-        damps = any(map(math.isnan, command))
-        sent = {"stamp": stamp, "state": state, "command": None if damps else command}
+    def _add(self, integers: list[int], numbers: np.ndarray) -> None:
+        tick, state, verdict, seq, stamp, received, event = integers
+        n = self.ncommand
+        ends = np.cumsum([*self.sizes.values(), n, n])
+        *signals, command, wanted, rest = np.split(numbers, ends)
+        named = {n: _plain(value) for n, value in zip(self.sizes, signals, strict=True)}
+        measured: dict[str, Any] = {"seq": seq, "stamp": stamp, "received": received}
+        measured |= named
+        stiffness, temperature, voltage, goal = np.split(rest, [1, 1 + n, 2 + n])
+        if np.isfinite(temperature).any():
+            measured["temperature"] = _plain(temperature)
+        if np.isfinite(voltage).all():
+            measured["voltage"] = float(voltage[0])
+        sent = {
+            "stamp": stamp, "tick": tick, "state": state, "verdict": verdict, "event": event,
+            "stiffness": float(stiffness[0]), "command": _given(command), "wanted": _given(wanted),
+            "goal": _plain(goal),
+        }  # fmt: skip
         for name, message in (("measurement", measured), ("command", sent)):
             self.writer.add_message(
                 channel_id=self.channels[name],
-                log_time=now + self.epoch,
-                publish_time=now + self.epoch,
+                log_time=tick + self.epoch,
+                publish_time=tick + self.epoch,
                 sequence=seq,
                 data=json.dumps(message).encode(),
             )
+
+
+def _given(values: np.ndarray) -> list[Any] | None:
+    return None if np.isnan(values).all() else _plain(values)
+
+
+def _plain(values: np.ndarray) -> list[Any]:
+    """Return numbers; those that are not finite as text, for which JSON has no number."""
+    return [value if np.isfinite(value) else str(value) for value in values.tolist()]
 
 
 if __name__ == "__main__":

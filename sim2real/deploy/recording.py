@@ -7,7 +7,7 @@ from typing import Any, final
 
 import numpy as np
 
-from sim2real.deploy.loop import State
+from sim2real.deploy.supervisor import State
 from sim2real.errors import LogError
 from sim2real.spool import BLOCK, Spool
 from sim2real.trajectory import Trajectory
@@ -24,7 +24,7 @@ def read_recording(path: Path) -> tuple[Trajectory, dict[str, Any]]:
     """
     steps: _Steps | None = None
     try:
-        for kind, content in _records(path):
+        for kind, content in records(path):
             if kind == "metadata":
                 steps = _Steps(path, content)
             elif steps is not None:
@@ -39,7 +39,7 @@ def read_recording(path: Path) -> tuple[Trajectory, dict[str, Any]]:
 
 def read_metadata(path: Path) -> dict[str, Any]:
     """Return what the recorder noted of the run; raises LogError."""
-    for kind, content in _records(path):
+    for kind, content in records(path):
         if kind == "metadata":
             return content
     raise LogError(f"{path}: an MCAP file, but no recording of sim2real")
@@ -104,7 +104,7 @@ class _Steps:
                 spool.append(np.array([row[name] for row in rows], np.float64))
 
 
-def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the metadata and the messages, until the file or what is whole of it ends."""
     from mcap.records import Channel, Message, Metadata
 
@@ -122,6 +122,6 @@ def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                 found = topics[record.channel_id], json.loads(record.data)
             else:
                 continue
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, RecursionError):
             return  # damage that the checksums did not see
         yield found

@@ -18,6 +18,10 @@ class CommandSource(ABC):
     """The goal to pursue when the caller gives none; empty if the source has no goal."""
     origin: dict[str, Any]
     """Where the commands come from, as a recording keeps it."""
+    warms_up: bool = False
+    """Whether it carries what it saw (a history, a recurrent state) and should watch before."""
+    blended: bool = False
+    """Whether its first commands may be far from where the robot is held."""
 
     @abstractmethod
     def reset(self, command: Array) -> None:
@@ -31,3 +35,10 @@ class CommandSource(ABC):
             measured: what the robot measures, each signal (size,).
             goal: (ngoal,), as `goal` of the source.
         """
+
+    def counts(self) -> dict[str, int]:
+        """Return in how many steps since `reset` something was not as it should be, by name."""
+        return {}
+
+    def sent(self, command: Array) -> None:  # noqa: B027 - most sources need not know
+        """Hear what was really sent (ncommand,), which may be another command than it asked for."""

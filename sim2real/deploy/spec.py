@@ -108,7 +108,7 @@ class ControllerSpec:
                     " again with this version of sim2real"
                 )
             return config.from_dict(cls, data, where)
-        except (json.JSONDecodeError, ConfigError) as error:
+        except (json.JSONDecodeError, ConfigError, RecursionError) as error:
             raise ControllerError(f"{where}: its specification is damaged: {error}") from None
 
 

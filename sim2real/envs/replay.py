@@ -1,8 +1,11 @@
 """One episode in one world again, alone: the one that failed, or the one to look at."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sim2real.envs.vector_env import RobotVectorEnv
+from sim2real.parameters.distributions import Uniform
+from sim2real.parameters.ranges import Range
 from sim2real.robot import Robot
 
 
@@ -13,6 +16,7 @@ def replay(
     environment: int,
     episode: int,
     progress: float = 1.0,
+    moved: Mapping[str, float] | None = None,
     **options: Any,
 ) -> RobotVectorEnv:
     """Return a single environment whose `reset()` starts that episode of a larger one.
@@ -28,10 +32,14 @@ def replay(
         environment: its number there.
         episode: which of its episodes.
         progress: share of the training at the start of that episode, if ranges have curricula.
+        moved: what the parameters whose ranges moved (adaptive randomization) were in that episode,
+            as the row has them: these are no functions of the key alone.
         options: those of the larger environment that change its worlds: posterior,
             posterior_share, randomized; also privileged and nthread.
     """
     env = RobotVectorEnv(robot, 1, seed=seed, environments=[environment], **options)
     env.set_progress(progress)
+    if moved:
+        env.randomize({name: Range("set", Uniform(x, x)) for name, x in moved.items()})
     env.episode[:] = episode - 1
     return env

@@ -20,6 +20,8 @@ class Evaluation:
     """Whether the task was done at the end (n,)."""
     steps: NDArray[np.int64]
     """Length of the episodes (n,)."""
+    diverged: NDArray[np.bool_]
+    """Whether the simulation diverged (n,): then the return says nothing of the policy."""
 
     def summary(self) -> dict[str, float]:
         """Return the mean return, its tenth percentile and the success rate."""
@@ -46,6 +48,7 @@ def evaluate(
     observation, _ = env.reset(seed=seed, options=options)
     returns, success = np.zeros(env.num_envs), np.zeros(env.num_envs, bool)
     steps, running = np.zeros(env.num_envs, np.int64), np.ones(env.num_envs, bool)
+    diverged = np.zeros(env.num_envs, bool)
     while running.any():
         observation, reward, terminated, truncated, infos = env.step(act(observation))
         returns += np.where(running, reward, 0.0)
@@ -53,5 +56,6 @@ def evaluate(
         ended = running & (terminated | truncated)
         if ended.any():
             success |= ended & infos["success"]
+            diverged |= ended & infos["diverged"]
             running &= ~ended
-    return Evaluation(returns, success, steps)
+    return Evaluation(returns, success, steps, diverged)

@@ -1,6 +1,5 @@
 """A robot's task in n randomized simulations, as a gymnasium VectorEnv."""
 
-import fnmatch
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, final
 
@@ -11,17 +10,20 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from sim2real.control import ActionMap, resting_command
+from sim2real.deploy.envelope.bounds import Envelope
 from sim2real.envs.episodes import Episodes
-from sim2real.errors import ParameterError, known
+from sim2real.envs.guard import Guard
+from sim2real.envs.worlds import Worlds
+from sim2real.errors import ParameterError
 from sim2real.parameters import randomness
 from sim2real.parameters.posterior import Posterior
 from sim2real.parameters.ranges import Range
-from sim2real.randomization.draws import Instant
 from sim2real.randomization.engine import Randomizer
 from sim2real.robot import Robot
 from sim2real.rotation import rotate_back
 from sim2real.signals import Measured
 from sim2real.sim.kinematics import Kinematics
+from sim2real.sim.model import compile_model, longest_delay
 from sim2real.sim.mujoco_batch import MujocoSimulator
 from sim2real.sim.simulator import Simulator
 from sim2real.tasks import State, make_task
@@ -58,6 +60,7 @@ class RobotVectorEnv(VectorEnv):
         privileged: Sequence[str] | None = None,
         environments: Sequence[int] | None = None,
         simulator: Simulator | None = None,
+        enveloped: bool = False,
     ):
         """Make the environment.
 
@@ -73,18 +76,27 @@ class RobotVectorEnv(VectorEnv):
                 `privileged` shows; by default all.
             environments: their numbers, which key what they draw; by default from 0 on.
             simulator: another engine with `num_envs` simulations; MuJoCo by default.
+            enveloped: whether the robot's envelope stands between policies and simulations:
+                commands are limited, and an episode ends where a run on the robot would.
         """
         self.robot, self.num_envs = robot, num_envs
-        self.sim = simulator or MujocoSimulator(robot, num_envs, nthread=nthread)
+        posterior = posterior if randomized else None
+        self.sim = simulator or MujocoSimulator(
+            robot,
+            num_envs,
+            nthread=nthread,
+            model=compile_model(robot, longest_delay(robot, posterior)),
+        )
         self.task = make_task(robot, Kinematics(robot, self.sim.model))
-        self._ranges = robot.ranges if randomized else {}
-        self._correlations = robot.correlations if randomized else ()
-        self._posterior = posterior if randomized else None
-        self._posterior_share = posterior_share
-        self._moved: Mapping[str, Range] = {}
-        self._boundary = 0.0
-        self.environments = np.arange(num_envs) if environments is None else np.array(environments)
-        self.progress = 1.0
+        self._worlds = Worlds(
+            self.sim,
+            np.arange(num_envs) if environments is None else np.array(environments),
+            ranges=robot.ranges if randomized else {},
+            posterior=posterior,
+            posterior_share=posterior_share,
+        )
+        self.guard = Guard(Envelope.of(robot)) if enveloped else None
+        """The envelope and its counts, if there is one."""
         self._action_map = ActionMap.of(robot)
         self._resting = resting_command(robot)
         self._driven = [list(robot.joints).index(name) for name in robot.driven]
@@ -94,10 +106,10 @@ class RobotVectorEnv(VectorEnv):
         self._make_spaces()
         self._make_state()
         self._everyone = np.arange(num_envs, dtype=np.int32)
-        self._exposed = _columns(self.randomizer.names, privileged)
+        self._exposed = self._worlds.columns(privileged)
         self.listeners: list[Callable[[Episodes], None]] = []
-        self.watchers: list[Callable[[Measured, Measured], None]] = []
-        """Told in each step what all sensors measured before and after it, also of what ends."""
+        self.watchers: list[Callable[[Measured, Measured, NDArray[np.bool_]], None]] = []
+        """Told in each step what all sensors measured before and after it, and what terminated."""
 
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
@@ -115,9 +127,10 @@ class RobotVectorEnv(VectorEnv):
         if options and "episode" in options:
             self.episode[:] = options["episode"] - 1
         worlds = (options or {}).get("worlds")
-        if worlds is not None and np.shape(worlds) != self.worlds.shape:
+        needed = self._worlds.values.shape
+        if worlds is not None and np.shape(worlds) != needed:
             raise ParameterError(
-                f"worlds of shape {np.shape(worlds)} are given, {self.worlds.shape} are needed:"
+                f"worlds of shape {np.shape(worlds)} are given, {needed} are needed:"
                 f" a row for each environment, with {', '.join(self.randomizer.names) or 'nothing'}"
             )
         self._start(self._everyone, worlds)
@@ -127,22 +140,25 @@ class RobotVectorEnv(VectorEnv):
         """Advance every environment by one control step."""
         before = self._measured() if self.watchers else None
         state = self._advance(actions)
-        if before is not None:
-            after = self._measured()
-            for watcher in self.watchers:
-                watcher(before, after)
         reward = self.task.reward(state)
         terminated = self.task.terminated(state)
+        if self.guard is not None:
+            terminated = terminated | self.guard.tripped(self.sim.measure())
         diverged = self.sim.diverged
         if diverged.any():  # neither the reward nor the end of such a step can be trusted
             reward = np.where(diverged, 0.0, reward)
             terminated = terminated & ~diverged
+        if before is not None:
+            after = self._measured()
+            for watcher in self.watchers:
+                watcher(before, after, terminated)
         self.returns += reward
         self._note_success(state)
         truncated = (self.steps >= self.max_steps) & ~terminated | diverged
         done = terminated | truncated
         if self.randomizer.varies:
-            self._vary(np.flatnonzero(~done).astype(np.int32))
+            ids = np.flatnonzero(~done).astype(np.int32)
+            self._worlds.vary(ids, self.episode, self.steps)
         observation = self._observe()
         if not done.any():
             return self._remember(observation), reward, terminated, truncated, {}
@@ -155,12 +171,26 @@ class RobotVectorEnv(VectorEnv):
         """Say how much of the training is over, in [0, 1]: curricula follow, episode by episode."""
         if not 0.0 <= progress <= 1.0:
             raise ParameterError(f"progress = {progress} must be in [0, 1]")
-        self.progress = float(progress)
+        self._worlds.training_progress = float(progress)
 
     def randomize(self, ranges: Mapping[str, Range], *, boundary: float = 0.0) -> None:
         """Draw from other ranges from each environment's next episode on: `Randomizer.replace`."""
-        self.randomizer.replace(ranges, boundary=boundary)
-        self._moved, self._boundary = dict(ranges), boundary
+        self._worlds.move(ranges, boundary)
+
+    @property
+    def randomizer(self) -> Randomizer:
+        """What draws the worlds."""
+        return self._worlds.randomizer
+
+    @property
+    def progress(self) -> float:
+        """How much of the training is over, in [0, 1]."""
+        return self._worlds.training_progress
+
+    @property
+    def environments(self) -> NDArray[np.int64]:
+        """Numbers of the environments (n,), which key what they draw."""
+        return self._worlds.environments
 
     @property
     def privileged(self) -> NDArray[np.float32]:
@@ -168,7 +198,7 @@ class RobotVectorEnv(VectorEnv):
 
         And of a floating base what no sensor tells: its height and its velocity in its own frame.
         """
-        parameters, base = self._normalized[:, self._exposed], self.sim.base
+        parameters, base = self._worlds.normalized[:, self._exposed], self.sim.base
         if base is None:
             return parameters.astype(np.float32)
         velocity = rotate_back(base.orientation, base.linear_velocity)
@@ -184,15 +214,14 @@ class RobotVectorEnv(VectorEnv):
     @property
     def values(self) -> Array:
         """The parameters of each world as they are now (n, p), in the randomizer's order."""
-        return self.worlds.copy()
+        return self._worlds.values.copy()
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that is needed to continue exactly from here."""
         return {
             "seed": self.seed,
-            "progress": self.progress,
             "diverged": self.diverged,
-            "mended": self.randomizer.mender.count,
+            "worlds": self._worlds.state_dict(),
             "simulation": self.sim.fields.state.copy(),
             "effects": self.sim.effects.state_dict(),
             **{name: getattr(self, name).copy() for name in self._state_names},
@@ -201,9 +230,8 @@ class RobotVectorEnv(VectorEnv):
     def load_state_dict(self, data: dict[str, Any]) -> None:
         """Continue from what `state_dict` returned."""
         self._seed_everything(data["seed"])
-        self.progress, self.diverged = data["progress"], data["diverged"]
-        self.randomizer.mender.count = data["mended"]
-        self.randomizer.apply(self._everyone, data["worlds"])
+        self.diverged = data["diverged"]
+        self._worlds.load_state_dict(data["worlds"])
         self._start_physics(self._everyone, data["episode"])
         for name in self._state_names:  # after the start, which sends a command of its own
             getattr(self, name)[...] = data[name]
@@ -212,25 +240,12 @@ class RobotVectorEnv(VectorEnv):
         self.sim.fields.state[...] = data["simulation"]
         self.sim.effects.load_state_dict(data["effects"])
 
-    _state_names = (
-        *("episode", "steps", "command", "goal", "success_steps", "returns"),
-        *("worlds", "_normalized", "_progress", "_last"),
-    )
+    _state_names = ("episode", "steps", "command", "goal", "success_steps", "returns", "_last")
 
     def _seed_everything(self, seed: int) -> None:
-        self.seed = self.sim.effects.clock.seed = seed
-        self.sim.effects.clock.environment[...] = self.environments
-        self.randomizer = Randomizer(
-            self.sim,
-            self._ranges,
-            self._posterior,
-            seed=seed,
-            correlations=self._correlations,
-            posterior_share=self._posterior_share,
-            impossible=self.robot.impossible,
-        )
-        if self._moved:
-            self.randomizer.replace(self._moved, boundary=self._boundary)
+        self.seed = seed
+        self.sim.effects.clock.identify(seed, self.environments)
+        self._worlds.seed(seed)
 
     def _make_spaces(self) -> None:
         limit = np.full(self.task.nobs, np.inf, np.float32)
@@ -251,10 +266,6 @@ class RobotVectorEnv(VectorEnv):
         self.returns = np.zeros(n)
         self.diverged = 0
         """How many episodes ended because their simulation diverged."""
-        self.worlds = np.zeros((n, len(self.randomizer.names)))
-        """The parameters that each environment simulates now (n, p), as `randomizer.names`."""
-        self._normalized = np.zeros_like(self.worlds)
-        self._progress = np.ones(n)
         self._last = np.zeros((n, self.task.nobs), np.float32)
 
     def _start(self, ids: NDArray[np.int32], worlds: Array | None = None) -> None:
@@ -262,13 +273,8 @@ class RobotVectorEnv(VectorEnv):
         self.steps[ids] = 0
         self.success_steps[ids] = 0
         self.returns[ids] = 0.0
-        self._progress[ids] = self.progress
         episode, who = self.episode[ids], self.environments[ids]
-        values, self._normalized[ids] = self.randomizer.draw(who, episode, self._progress[ids])
-        if worlds is not None:
-            values, self._normalized[ids] = worlds, np.nan
-        self.worlds[ids] = values
-        self.randomizer.apply(ids, values)
+        self._worlds.begin(ids, episode, worlds)
         self._start_physics(ids, episode)
         if self.task.ngoal:
             u = randomness.uniform(self.seed, "goal", who, episode, size=self.task.ngoal_uniforms)
@@ -281,13 +287,8 @@ class RobotVectorEnv(VectorEnv):
         # a servo holds the pose it starts from
         command = np.where(self._is_servo, position[:, self._driven], self._resting)
         self.command[ids] = command
-        self.sim.effects.clock.episode[ids] = episode
+        self.sim.effects.clock.begin(episode, ids)
         self.sim.reset(ids, position, velocity, command, base)
-
-    def _vary(self, ids: NDArray[np.int32]) -> None:
-        """Draw anew what varies within the episodes of `ids` (n,)."""
-        now = Instant(self.environments, self.episode, self.steps, self._progress).of(ids)
-        self.randomizer.vary(ids, now, (self.worlds, self._normalized))
 
     def _remember(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
         """Keep what is returned: an episode that diverges in the next step ends with it."""
@@ -298,6 +299,8 @@ class RobotVectorEnv(VectorEnv):
         action = np.clip(actions, -1.0, 1.0)
         last_command = self.command.copy()
         self.command[...] = self._action_map.command(action, last_command)
+        if self.guard is not None:
+            self.command[...] = self.guard.limit(self.command, last_command, self.sim.measure())
         self.sim.step(self.command)
         self.steps += 1
         tip, rotation = self.sim.tip if self.task.needs_tip else (None, None)
@@ -363,8 +366,8 @@ class RobotVectorEnv(VectorEnv):
             seed=self.seed,
             environment=self.environments[ids],
             episode=self.episode[ids],
-            progress=self._progress[ids],
-            values=self.worlds[ids],
+            progress=self._worlds.progress[ids],
+            values=self._worlds.values[ids],
             returns=self.returns[ids],
             steps=self.steps[ids],
             success=infos["success"][ids],
@@ -372,21 +375,3 @@ class RobotVectorEnv(VectorEnv):
         )
         for listener in self.listeners:
             listener(episodes)
-
-
-def _columns(names: Sequence[str], chosen: Sequence[str] | None) -> list[int]:
-    """Return which of `names` are `chosen`, by name or pattern; raises ParameterError."""
-    if chosen is None:
-        return list(range(len(names)))
-    for pattern in chosen:
-        if not fnmatch.filter(names, _literal(pattern)):
-            raise ParameterError(
-                f"privileged: {pattern!r} is not randomized{known(pattern, names)}"
-            )
-    found = {name for pattern in chosen for name in fnmatch.filter(names, _literal(pattern))}
-    return [i for i, name in enumerate(names) if name in found]
-
-
-def _literal(pattern: str) -> str:
-    """Return a pattern in which only stars are special: names have brackets."""
-    return pattern.replace("[", "[[]")

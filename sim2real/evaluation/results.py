@@ -17,7 +17,7 @@ from sim2real.parameters.posterior import Posterior
 from sim2real.robot import Robot
 from sim2real.tasks import Task
 from sim2real.training.job import Job
-from sim2real.training.run import load_policy
+from sim2real.training.saved import load_policy
 from sim2real.trajectory import Trajectory
 
 _WORLDS = 128

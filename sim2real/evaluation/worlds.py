@@ -14,6 +14,7 @@ from sim2real.parameters.posterior import Posterior
 from sim2real.parameters.ranges import Range
 from sim2real.randomization.engine import Randomizer
 from sim2real.robot import Robot
+from sim2real.sim.model import compile_model, longest_delay
 from sim2real.sim.mujoco_batch import MujocoSimulator
 
 Array = NDArray[np.float64]
@@ -93,7 +94,7 @@ def drawn_parameters(
     robot: Robot, posterior: Posterior | None = None, *, seed: int = 0
 ) -> tuple[Drawn, ...]:
     """Return how each randomized parameter of the robot is distributed; raises ConfigError."""
-    randomizer = randomizer_of(MujocoSimulator(robot, 1), posterior, seed)
+    randomizer = randomizer_of(simulator_of(robot, 1, posterior), posterior, seed)
     everyone = np.arange(_DRAWS)
     draws, _ = randomizer.draw(everyone, np.zeros(_DRAWS, np.int64))
     ranges = robot.ranges if posterior is None else _without(robot.ranges, posterior)
@@ -126,7 +127,7 @@ def roll_out(
     Raises:
         ConfigError: the robot randomizes nothing.
     """
-    sim = MujocoSimulator(robot, worlds + 1, nthread=nthread)  # the last one stays nominal
+    sim = simulator_of(robot, worlds + 1, posterior, nthread)  # the last one stays nominal
     randomizer = randomizer_of(sim, posterior, seed)
     ids = np.arange(worlds, dtype=np.int32)
     values, _ = randomizer.draw(ids, np.zeros(worlds, np.int64))
@@ -148,15 +149,31 @@ def roll_out(
     )
 
 
+def simulator_of(
+    robot: Robot, nsim: int, posterior: Posterior | None = None, nthread: int = 1
+) -> MujocoSimulator:
+    """Return simulations that can hold all delays of the robot's ranges and of the posterior."""
+    model = compile_model(robot, longest_delay(robot, posterior))
+    return MujocoSimulator(robot, nsim, nthread=nthread, model=model)
+
+
 def randomizer_of(
     sim: MujocoSimulator, posterior: Posterior | None = None, seed: int = 0
 ) -> Randomizer:
     """Return the randomizer of the simulator's robot; raises ConfigError if it draws nothing."""
-    randomizer = Randomizer(sim, sim.robot.ranges, posterior, seed=seed)
+    robot = sim.robot
+    randomizer = Randomizer(
+        sim,
+        robot.ranges,
+        posterior,
+        seed=seed,
+        correlations=robot.correlations,
+        impossible=robot.impossible,
+    )
     if not randomizer.names:
         raise ConfigError(
-            f"robot {sim.robot.name!r} randomizes nothing: write [randomize] into its robot.toml"
-            f" (sim2real robots {sim.robot.name} --parameters lists what there is)"
+            f"robot {robot.name!r} randomizes nothing: write [randomize] into its robot.toml"
+            f" (sim2real robots {robot.name} --parameters lists what there is)"
         )
     return randomizer
 

@@ -1,6 +1,7 @@
 """The whole controller as one torch module: raw measurements in, commands out, state explicit."""
 
 import copy
+from collections.abc import Sequence
 from typing import final
 
 import numpy as np
@@ -35,7 +36,8 @@ class ControllerGraph(nn.Module):
         recurrent = any(isinstance(module, nn.RNNBase) for module in policy.modules())
         self._policy_type = torch.float32 if recurrent else torch.float64
         self._policy = copy.deepcopy(policy).to("cpu", self._policy_type).eval()
-        self._task, self._action_map = task, ActionMap.of(robot)
+        self._observe = getattr(self._policy, "observe", task.observe)
+        self._action_map = ActionMap.of(robot)
         self._signals = measured_signals(robot)
         self.input_sizes = {name: signal.size for name, signal in self._signals.items()}
         if task.ngoal > 0:
@@ -55,12 +57,28 @@ class ControllerGraph(nn.Module):
         """Names of the outputs, in the order of `forward`."""
         return ["command", *(f"next.{name}" for name in self.state_sizes)]
 
+    def likely_inputs(
+        self, rng: np.random.Generator, state: Sequence[torch.Tensor]
+    ) -> list[torch.Tensor] | None:
+        """Return inputs that could follow on a state, if the policy tells: `likely`.
+
+        A policy that compares what it sees with what it saw takes numbers at random for broken
+        sensors, and what it does otherwise would stay untested.
+        """
+        likely = getattr(self._policy, "likely", None)
+        if likely is None:
+            return None
+        names = (name.removeprefix("state.") for name in self.state_sizes)
+        told = likely(rng, dict(zip(names, state, strict=True)))
+        drawn = dict(zip(self.input_names, random_inputs(self, rng), strict=True))
+        return [told.get(name, drawn[name]).float() for name in self.input_sizes]
+
     def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return the command and the next states."""
         values = dict(zip(self.input_names, (value.double() for value in inputs), strict=True))
         measured = Measured(**{name: values[name] for name in self._signals})
         previous = values[f"state.{_OWN_STATE}"]
-        observation = self._task.observe(measured, previous, values.get("goal"))
+        observation = self._observe(measured, previous, values.get("goal"))
         action, states = self._act(observation, [values[name] for name in self._policy_states])
         command = self._action_map.command(action, previous).float()
         # + 0: two outputs of one name would be one in the graph

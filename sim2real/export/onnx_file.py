@@ -43,7 +43,9 @@ def export(
     Args:
         policy: any torch module, observation (n, nobs) → action (n, ncommand), clipped to [-1, 1]
             afterwards. If it has `state_sizes`, name → size, it is called with an array (n, size)
-            of each state, too, and returns (action, *next states); states start at 0.
+            of each state, too, and returns (action, *next states); states start at 0. If it has
+            `observe`, that takes the place of the task's. If it has `likely`, (generator, states) →
+            signals that could follow on them, the checks and the golden tape use it.
         robot: what the controller is for.
         task: what the policy observes.
         path: the file, replaced in one step.
@@ -58,7 +60,7 @@ def export(
     graph = ControllerGraph(robot, task, policy)
     checks.check_repeatable(graph)
     acts = checks.influence(graph)
-    model = _to_onnx(graph, opset)
+    model = to_onnx(graph, opset)
     checks.check_structure(graph, acts, model, opset)
     worst = deviation(graph, open_session(path, model.SerializeToString()))
     names = [name.removeprefix("state.") for name in graph.state_sizes]
@@ -94,7 +96,8 @@ def write(model: onnx.ModelProto, spec: str) -> bytes:
     return seal.sealed(model.SerializeToString())
 
 
-def _to_onnx(graph: ControllerGraph, opset: int) -> onnx.ModelProto:
+def to_onnx(graph: ControllerGraph, opset: int = OPSET) -> onnx.ModelProto:
+    """Return the graph as ONNX, unproven: `export` checks it and seals it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)

@@ -18,8 +18,10 @@ from sim2real.sim.kinematics import Kinematics
 from sim2real.sim.model import compile_model
 from sim2real.tasks import make_task
 from sim2real.training.adaptation import ADAPTED
+from sim2real.training.build import robot_of
 from sim2real.training.job import Job
-from sim2real.training.run import GAP, load_policy, robot_of
+from sim2real.training.run import GAP
+from sim2real.training.saved import load_policy
 
 
 def export_run(folder: Path, path: Path) -> float:

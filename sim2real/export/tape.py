@@ -21,6 +21,7 @@ PARITY_STEPS = 1000
 _SPREADS = (1.0, 0.3, 3.0, 1.0, 10.0, 100.0)
 _STATE_SPREAD = 3.0
 _CANDIDATES = 32
+_UNLIKELY = 8  # each so many inputs are random also where the policy tells what is likely
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,9 @@ def steps(graph: ControllerGraph, count: int, seed: int, *, reach: bool = False)
     for index in range(count):
         candidates = _CANDIDATES if reach and index % 2 else 1
         inputs, outputs = max(
-            (_answered(graph, rng, state, _SPREADS[(index + i) % len(_SPREADS)])
-             for i in range(candidates)),
+            (_answered(graph, rng, state, index + i) for i in range(candidates)),
             key=lambda pair: _extremity(pair[1][0], index // 2),
-        )  # fmt: skip
+        )
         yield Step(
             dict(zip(names, inputs, strict=False)),
             dict(zip(graph.state_sizes, state, strict=True)),
@@ -57,10 +57,14 @@ def steps(graph: ControllerGraph, count: int, seed: int, *, reach: bool = False)
 
 
 def _answered(
-    graph: ControllerGraph, rng: np.random.Generator, state: list[torch.Tensor], spread: float
+    graph: ControllerGraph, rng: np.random.Generator, state: list[torch.Tensor], index: int
 ) -> tuple[list[torch.Tensor], tuple[torch.Tensor, ...]]:
-    """Return random inputs, and what torch answers."""
-    inputs = [spread * value for value in random_inputs(graph, rng)[: len(graph.input_sizes)]]
+    """Return inputs, likely ones if the policy tells of any and else random, and torch's answer."""
+    inputs = graph.likely_inputs(rng, state) if index % _UNLIKELY else None
+    if inputs is None:
+        spread = _SPREADS[index % len(_SPREADS)]
+        drawn = random_inputs(graph, rng)[: len(graph.input_sizes)]
+        inputs = [spread * value for value in drawn]
     with torch.inference_mode():
         return inputs, graph(*inputs, *state)
 

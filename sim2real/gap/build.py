@@ -12,8 +12,10 @@ from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.errors import ConfigError
 from sim2real.gap.correction import GapCorrection
 from sim2real.gap.judge import DomainJudge, Judge
-from sim2real.gap.observer import StateReader
+from sim2real.gap.method import Correction
+from sim2real.gap.observer import MotionReader, Reader, StateReader
 from sim2real.gap.representation import RepresentationJudge
+from sim2real.gap.residual_correction import ResidualCorrection
 from sim2real.gap.settings import GapSettings
 from sim2real.gap.target import LoggedTarget, OnlineTarget, Target
 from sim2real.gap.transitions import Transitions
@@ -27,19 +29,28 @@ _MOST_TARGETS = 8
 
 def make_correction(
     settings: GapSettings, env: RobotVectorEnv, *, rounds: int, seed: int
-) -> tuple[GapCorrection, StateReader]:
+) -> tuple[Correction, Reader]:
     """Return the correction of a training in `env`, and what reads its transitions.
 
     Raises:
         ConfigError: the target is another kind of robot.
         LogError: a log cannot be read.
     """
-    reader = StateReader(env)
+
+    def reader_of(env: RobotVectorEnv) -> Reader:
+        return MotionReader(env.robot) if settings.method == "residual" else StateReader(env)
+
+    reader = reader_of(env)
     if settings.logs:
         target = _logged(settings, env.robot, reader)
     else:
-        target = _online(settings, env, rounds, seed)
+        together = max(1, min(_MOST_TARGETS, settings.target_steps // rounds))
+        real_seed = randomness.integer_seed(seed, "gap.target")
+        real = target_environment(settings, env.robot, together, real_seed)
+        target = OnlineTarget(real, reader_of(real), settings.target_steps)
     judge_seed = randomness.integer_seed(seed, "gap.judge")
+    if settings.method == "residual":
+        return ResidualCorrection(settings, target, env, rounds, judge_seed), reader
     judge: Judge
     if settings.method == "par":
         judge = RepresentationJudge(reader.sizes, settings.estimator, judge_seed)
@@ -52,9 +63,7 @@ def make_correction(
 def target_robot(settings: GapSettings, robot: Robot) -> Robot:
     """Return the robot that stands for the real one: one world, with what is `changed`."""
     found = robot if settings.target is None else shipped.find_robot(settings.target)
-    if (found.joints.keys(), found.driven, found.control_hz) != (
-        robot.joints.keys(), robot.driven, robot.control_hz
-    ):  # fmt: skip
+    if not found.drives_like(robot):
         raise ConfigError(
             f"gap: the target {found.name!r} has other joints or another rate than"
             f" {robot.name!r}: give a folder with the same robot"
@@ -63,17 +72,23 @@ def target_robot(settings: GapSettings, robot: Robot) -> Robot:
         name: Range.parse({"set": {"categorical": [value]}}, name)
         for name, value in settings.changed.items()
     }
-    return dataclasses.replace(found, task=robot.task, correlate=()).with_ranges(fixed)
+    task = robot.task | settings.task
+    return dataclasses.replace(found, task=task, correlate=()).with_ranges(fixed)
 
 
-def _online(settings: GapSettings, env: RobotVectorEnv, rounds: int, seed: int) -> Target:
-    robot = target_robot(settings, env.robot)
-    together = max(1, min(_MOST_TARGETS, settings.target_steps // rounds))
-    real = RobotVectorEnv(robot, together, seed=randomness.integer_seed(seed, "gap.target"))
-    return OnlineTarget(real, StateReader(real), settings.target_steps)
+def target_environment(
+    settings: GapSettings, robot: Robot, num_envs: int, seed: int
+) -> RobotVectorEnv:
+    """Return what is simulated in the place of the real robot."""
+    robot, simulator = target_robot(settings, robot), None
+    if settings.engine == "bullet":
+        from sim2real.sim.bullet.simulator import BulletSimulator
+
+        simulator = BulletSimulator(robot, num_envs)
+    return RobotVectorEnv(robot, num_envs, seed=seed, simulator=simulator)
 
 
-def _logged(settings: GapSettings, robot: Robot, reader: StateReader) -> Target:
+def _logged(settings: GapSettings, robot: Robot, reader: Reader) -> Target:
     if settings.recipe is None:
         name = f"joint.{next(iter(robot.joints))}.damping"
         recipe = Recipe(robot=robot.name, parameters={name: Parameter(prior={"set": [0.0, 1.0]})})

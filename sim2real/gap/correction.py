@@ -8,14 +8,13 @@ from numpy.typing import NDArray
 from sim2real.errors import GapError
 from sim2real.gap.judge import Judge
 from sim2real.gap.memory import Memory
+from sim2real.gap.method import FEWEST, Correction
 from sim2real.gap.settings import GapSettings
 from sim2real.gap.target import Act, Target
 from sim2real.gap.transitions import Transitions
 
 Array = NDArray[np.float64]
 
-_FEWEST = 150
-"""Target transitions before the first use."""
 _SLOW = 0.9
 """Of a running mean, what stays in a round."""
 _FIRST_STEPS = 5
@@ -26,12 +25,8 @@ _UNIT = 1.0
 
 
 @final
-class GapCorrection:
-    """Collects transitions of the target, keeps the judge up to date, and corrects.
-
-    Once in each round of training: `learn`. Then, on transitions of the source, `bonus` for
-    methods that change the reward, and `weights` for those that choose what is learned from.
-    """
+class GapCorrection(Correction):
+    """Keeps a judge of both domains up to date, and corrects by what it says."""
 
     def __init__(
         self,
@@ -51,33 +46,20 @@ class GapCorrection:
             rounds: how often `learn` will be called in the whole training.
             rng: chooses which source transitions are kept.
         """
-        self.settings, self.target, self._judge, self._rng = settings, target, judge, rng
-        self._share = settings.target_steps / max(1, rounds)
-        self._owed = 0.0
+        super().__init__(settings, target, rounds)
+        self._judge, self._rng = judge, rng
         self._kept = Memory(settings.memory)
         self._sources = Memory(settings.memory * settings.source_per_target)
         self._spreads: dict[str, float] = {}
-        self.ready = False
-        """Whether the judge has seen enough of the target."""
         self.scale, self._grown = 0.0, 0.0
         """λ as it is now, and how much of it is."""
 
-    def learn(
+    def learn(  # noqa: D102
         self, act: Act, source: Transitions, reward: NDArray[Any], progress: float
     ) -> dict[str, float]:
-        """Take a round's share of the target's steps and fit the judge; return what to log.
-
-        Args:
-            act: the present policy, as it explores.
-            source: what it did in the source in this round (n, ...).
-            reward: what it earned there (n,).
-            progress: share of the training that is over.
-        """
         settings = self.settings
-        self._owed += self._share
-        new = self.target.collect(act, int(self._owed))
-        if new is not None and len(new):
-            self._owed = max(0.0, self._owed - len(new))
+        new = self._collect(act)
+        if new is not None:
             self._kept.add(new)
         count = len(new) if new is not None else settings.target_steps // 50
         rows = min(len(source), settings.source_per_target * count)
@@ -86,7 +68,7 @@ class GapCorrection:
         metrics = {"target_steps": float(self.target.steps)}
         if settings.method == "mix":  # nothing is judged
             return metrics
-        if len(self._kept) < _FEWEST or not len(self._sources):
+        if len(self._kept) < FEWEST or not len(self._sources):
             return metrics
         steps = settings.steps if self.ready else _FIRST_STEPS * settings.steps
         try:
@@ -98,17 +80,13 @@ class GapCorrection:
         self.ready = True
         return metrics | self._tune(source, reward, progress)
 
-    def bonus(self, transitions: Transitions) -> Array:
-        """Return what is added to the rewards of source transitions (n,)."""
+    def bonus(self, transitions: Transitions) -> Array:  # noqa: D102
         if not self.ready or self.settings.method not in ("reward", "par"):
             return np.zeros(len(transitions))
         return self.scale * self.value(transitions)
 
     def weights(self, transitions: Transitions) -> Array | None:
-        """Return how much each of the source transitions counts (n,); None if all alike.
-
-        Of `filter`, 1 for those to learn from and 0 for the others.
-        """
+        """Return how much each counts (n,): of `filter`, 1 or 0; None if all alike."""
         if not self.ready or self.settings.method not in ("weight", "filter"):
             return None
         value = self.value(transitions)
@@ -123,8 +101,7 @@ class GapCorrection:
         value = np.clip(value, -self.settings.clip, self.settings.clip)
         return np.where(known, value, np.minimum(value, 0.0))
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return all that is needed to continue exactly from here."""
+    def state_dict(self) -> dict[str, Any]:  # noqa: D102
         return {
             "target": self.target.state_dict(),
             "judge": self._judge.state_dict(),
@@ -133,8 +110,7 @@ class GapCorrection:
             "numbers": (self._owed, dict(self._spreads), self.ready, self.scale, self._grown),
         }
 
-    def load_state_dict(self, data: dict[str, Any]) -> None:
-        """Continue from what `state_dict` returned."""
+    def load_state_dict(self, data: dict[str, Any]) -> None:  # noqa: D102
         self.target.load_state_dict(data["target"])
         self._judge.load_state_dict(data["judge"])
         for memory, kept in zip((self._kept, self._sources), data["memories"], strict=True):
@@ -143,16 +119,18 @@ class GapCorrection:
         self._owed, self._spreads, self.ready, self.scale, self._grown = data["numbers"]
 
     def _tune(self, source: Transitions, reward: NDArray[Any], progress: float) -> dict[str, float]:
-        """Set λ by the spreads of reward and Δr; return the diagnostics."""
+        """Set λ by the sizes of reward and Δr; return the diagnostics."""
         settings = self.settings
-        some = self._rng.choice(len(source), min(len(source), 2048), replace=False)
+        some = self._rng.choice(len(source), min(len(source), 1024), replace=False)
         value, known = self._judge.value(source[some])
         clipped = np.clip(value, -settings.clip, settings.clip)
-        self._follow("reward", float(np.std(reward)))
+        self._follow("reward", float(np.sqrt(np.mean(np.square(reward)))))
         self._follow("value", float(np.std(clipped)))
         self._grown = min(1.0, progress / settings.warm_up) if settings.warm_up else 1.0
         full = settings.scale
-        if full is None:
+        if full is None and not self._spreads["reward"]:
+            full = 1.0  # there is nothing to weigh it against
+        elif full is None:
             full = settings.strength * self._spreads["reward"] / max(self._spreads["value"], _UNIT)
         self.scale = self._grown * full
         return {

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 SEPARABLE, SATURATED, GLOBAL, UNKNOWN, LATE = 0.9, 0.2, -0.3, 0.5, 0.5
+UNFORESEEN = 0.2
 
 
 def warnings(metrics: Mapping[str, float], progress: float) -> list[str]:
@@ -33,6 +34,13 @@ def warnings(metrics: Mapping[str, float], progress: float) -> list[str]:
         found.append(
             f"global gap: the mean Δr stays at {metrics['delta_r']:.2f} nat: the policy finds no"
             " way around it, or λ is too small for it to look for one (raise strength). A reward"
-            " can only avoid: calibrate (sim2real gap, sim2real calibrate)"
+            " can only avoid: calibrate (sim2real gap, sim2real calibrate), or learn the forces"
+            ' that are missing (method = "residual")'
+        )
+    if metrics.get("foreseen", 1.0) < UNFORESEEN:
+        found.append(
+            f"unforeseen: state and command tell only {metrics['foreseen']:.0%} of the missing"
+            " forces: there is no gap, or it is in delays, noise or contacts, which no force of"
+            " theirs makes up for"
         )
     return found

@@ -23,6 +23,8 @@ _FAR = 10.0
 """Standardized inputs end here: an outlier must not decide."""
 _SHARED = 0.05
 """Of each domain, the least share that must lie where the other has been."""
+_ENOUGH = 4096
+"""Transitions by which inputs are standardized, at least, if there are as many."""
 _LOOK = 50
 """Steps between looks at what is held out, if there are more."""
 _FEWEST = 32
@@ -34,11 +36,14 @@ class EstimatorSettings:
     """Of the two classifiers."""
 
     hidden: tuple[int, ...] = (64, 64)
-    members: int = 2
+    members: int = 1
     """Of the ensemble."""
     noise: float = 1.0
-    """Added to the inputs while fitting, in their standard deviations: the more, the smoother Δr,
+    """Added to the change while fitting, in its standard deviations: the more, the smoother Δr,
     and the smaller the gap that is lost in it. About 1 while a policy learns, 0.2 for logs."""
+    blur: float = 0.0
+    """Added to state and command. Only for domains that were in the same states: a classifier that
+    sees a blurred state takes the rest of it from the change, and calls gap what is none."""
     learning_rate: float = 2e-3
     batch: int = 128
     """Transitions of each domain in a step."""
@@ -48,8 +53,10 @@ class EstimatorSettings:
     def __post_init__(self) -> None:
         if not self.hidden or min(self.hidden) < 1 or self.members < 1 or self.batch < 1:
             raise ConfigError("gap: hidden, members and batch must be at least 1")
-        if not self.noise >= 0.0 or not self.learning_rate > 0.0:
-            raise ConfigError("gap: noise must not be negative, learning_rate must be above 0")
+        if not min(self.noise, self.blur) >= 0.0 or not self.learning_rate > 0.0:
+            raise ConfigError(
+                "gap: noise, blur must not be negative, learning_rate must be above 0"
+            )
         if not 0.05 <= self.held_out <= 0.5:
             raise ConfigError(f"gap: held_out = {self.held_out} must be in [0.05, 0.5]")
 
@@ -74,7 +81,7 @@ class Fit:
     """Of the classifier that sees (s, a): 0.5 if the domains were visited alike."""
     sas_accuracy: float
     scale: float
-    """What the residual's logits are multiplied with: 0 if they tell nothing."""
+    """What the residual's logits are multiplied with: 0 if they tell nothing, at most 1."""
     shared: float
     """Share of the target's transitions that lie where the source has been."""
 
@@ -95,6 +102,8 @@ class GapEstimator:
             self._networks.parameters(), settings.learning_rate, fused=True
         )
         size = self._nsa + nchange
+        self._noise = torch.full((size,), settings.noise)
+        self._noise[: self._nsa] = settings.blur
         self._expected = torch.zeros(self._nsa + 1, nchange)
         self._mean, self._scale = torch.zeros(size), torch.ones(size)
         self._factors = (1.0, 1.0)
@@ -108,19 +117,18 @@ class GapEstimator:
         Raises:
             GapError: there are too few transitions, or the domains share no region.
         """
-        domains = [_rows(source), _rows(target)]
-        for rows, name in zip(domains, ("source", "target"), strict=True):
-            if len(rows) < _FEWEST:
+        for domain, name in ((source, "source"), (target, "target")):
+            if len(domain) < _FEWEST:
                 raise GapError(
-                    f"{len(rows)} transitions of the {name} domain are too few to learn from: at"
+                    f"{len(domain)} transitions of the {name} domain are too few to learn from: at"
                     f" least {_FEWEST} are needed, 1,000 are better"
                 )
-        self._standardize(domains)
-        domains = [self._standardized(rows) for rows in domains]
-        shared = self._find_overlap(domains)
+        parts = [self._parts(domain, steps) for domain in (source, target)]
+        self._standardize([fitted for fitted, _ in parts])
         fitted, held_out = zip(
-            *(_split(rows, self.settings.held_out) for rows in domains), strict=True
+            *([self._standardized(rows) for rows in part] for part in parts), strict=True
         )
+        shared = self._find_overlap(fitted)
         self._learn(fitted, held_out, steps)
         return self._calibrate(held_out, shared)
 
@@ -167,7 +175,22 @@ class GapEstimator:
         self._factors = data["factors"]
         self._regions = tuple(Region(*region) for region in data["regions"])
 
-    def _standardize(self, domains: list[torch.Tensor]) -> None:
+    def _parts(self, transitions: Transitions, steps: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return rows to fit and rows to hold out (m, d), in random order.
+
+        Every nth is held out, so that a row stays what it is from call to call. There are as many
+        as the steps can use: a memory of a hundred thousand need not be read for a few batches.
+        """
+        settings, rows = self.settings, np.arange(len(transitions))
+        out = rows % round(1.0 / settings.held_out) == 0
+        most = max(_ENOUGH, steps * settings.batch * settings.members)
+        parts = []
+        for which, limit in ((rows[~out], most), (rows[out], round(most * settings.held_out))):
+            order = torch.randperm(len(which), generator=self._generator)[:limit]
+            parts.append(_rows(transitions[which[order.numpy()]]))
+        return parts[0], parts[1]
+
+    def _standardize(self, domains: Sequence[torch.Tensor]) -> None:
         """Take out of each change what s and a tell of it linearly, then mean and deviation.
 
         The first is fitted to the source. Given s and a, what is left tells as much as the change:
@@ -194,12 +217,12 @@ class GapEstimator:
         sa, change = rows.split([self._nsa, rows.shape[1] - self._nsa], dim=1)
         return torch.cat([sa, change - _with_one(sa) @ self._expected], dim=1)
 
-    def _find_overlap(self, domains: list[torch.Tensor]) -> float:
+    def _find_overlap(self, domains: Sequence[torch.Tensor]) -> float:
         """Find where both domains have been; return the target's share in the source's region."""
         places = [rows[:, : self._nsa] for rows in domains]
         self._regions = tuple(Region.of(points, self._generator) for points in places)
         shares = [
-            float(self._regions[other].holds(places[own][-2048:]).float().mean())
+            float(self._regions[other].holds(places[own][:1024]).float().mean())
             for own, other in ((SOURCE, TARGET), (TARGET, SOURCE))
         ]
         if max(shares) < _SHARED:
@@ -231,22 +254,19 @@ class GapEstimator:
     def _loss(self, held_out: Sequence[torch.Tensor]) -> float:
         """Return the ensemble's cross entropy on transitions (m, d) of each domain."""
         size = min(map(len, held_out))
-        residual, sa = self._logits(torch.cat([rows[-size:] for rows in held_out]))
+        residual, sa = self._logits(torch.cat([rows[:size] for rows in held_out]))
         labels = torch.tensor([SOURCE, TARGET]).repeat_interleave(size)
         return float(torch.nn.functional.cross_entropy((residual + sa).mean(dim=0), labels))
 
     def _step(self, domains: Sequence[torch.Tensor]) -> None:
-        batch, members, noise = self.settings.batch, self._networks.members, self.settings.noise
+        batch, members = self.settings.batch, self._networks.members
         parts = []
         for rows in domains:
             chosen = torch.randint(len(rows), (members, batch), generator=self._generator)
             parts.append(rows[chosen])
         sas = torch.cat(parts, dim=1)
-        sa = sas[..., : self._nsa]
-        if noise:
-            sa = sa + noise * torch.randn(sa.shape, generator=self._generator)
-            sas = sas + noise * torch.randn(sas.shape, generator=self._generator)
-        residual, sa_logits = self._networks(sa, sas)
+        sas += self._noise * torch.randn(sas.shape, generator=self._generator)
+        residual, sa_logits = self._networks(sas[..., : self._nsa], sas)
         labels = torch.tensor([SOURCE, TARGET]).repeat_interleave(batch).expand(members, -1)
         loss = _cross_entropy(sa_logits, labels) + _cross_entropy(residual + sa_logits, labels)
         self._optimizer.zero_grad(set_to_none=True)
@@ -254,15 +274,19 @@ class GapEstimator:
         self._optimizer.step()
 
     def _calibrate(self, held_out: Sequence[torch.Tensor], shared: float) -> Fit:
-        """Scale the logits to the transitions (m, d) of each domain that were held out."""
+        """Scale the logits to the transitions (m, d) of each domain that were held out.
+
+        Down only: the noise in which they were fitted makes them smaller on purpose. Without it two
+        simulations that repeat themselves are infinitely unlike, and nothing else would count.
+        """
         size = min(map(len, held_out))
-        rows = torch.cat([rows[-size:] for rows in held_out])  # as many of one as of the other
+        rows = torch.cat([rows[:size] for rows in held_out])  # as many of one as of the other
         label = np.repeat([0.0, 1.0], size)
         residual, sa = (logits.mean(dim=0) for logits in self._logits(rows))
         log_odds = [(x[:, TARGET] - x[:, SOURCE]).double().numpy() for x in (residual, sa)]
-        sa_factor = temperature(log_odds[1], label)
+        sa_factor = min(1.0, temperature(log_odds[1], label))
         prior = sa_factor * log_odds[1]
-        factor = temperature(log_odds[0], label, prior)
+        factor = min(1.0, temperature(log_odds[0], label, prior))
         self._factors = (factor, sa_factor)
         return Fit(
             sa_accuracy=float(((prior > 0) == label).mean()),
@@ -289,12 +313,6 @@ def _rows(transitions: Transitions) -> torch.Tensor:
 
 def _with_one(sa: torch.Tensor) -> torch.Tensor:
     return torch.cat([sa, torch.ones_like(sa[:, :1])], dim=1)
-
-
-def _split(rows: torch.Tensor, share: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the rows to fit and those to hold out: every nth, so that a row stays what it is."""
-    out = torch.arange(len(rows)) % round(1.0 / share) == 0
-    return rows[~out], rows[out]
 
 
 def _cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-_REFERENCES = 512
+_REFERENCES = 256
 """Points that stand for a domain: more tell no more, and cost in every query."""
 _QUANTILE = 0.99
 _SLACK = 1.25

@@ -1,12 +1,12 @@
 """The `[gap]` table of a training job."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from sim2real.errors import ConfigError
 from sim2real.gap.estimator import EstimatorSettings
 
-Method = Literal["reward", "weight", "filter", "par", "mix"]
+Method = Literal["reward", "weight", "filter", "par", "mix", "residual"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,12 +17,18 @@ class GapSettings:
     """`reward`: Δr is added to the reward (DARC). `weight`: what is learned from is drawn with
     probability exp(Δr). `filter`: only the most plausible share is learned from. `par`: what a
     representation learned on the target does not foresee is taken off the reward. `mix`: half of
-    each batch is the target's (SAC). Nothing, if not given."""
+    each batch is the target's (SAC). `residual`: forces that the simulation lacks are learned and
+    act in it. Nothing, if not given."""
     target: str | None = None
     """The robot that is simulated in the place of the real one: a shipped name or a folder; the
     job's robot, if not given."""
     changed: dict[str, float] = field(default_factory=dict)
     """Parameters of the target that differ from its model."""
+    engine: Literal["mujoco", "bullet"] = "mujoco"
+    """That simulates the target. Bullet's contacts are others than MuJoCo's: the nearest that two
+    simulations come to a simulation and reality."""
+    task: dict[str, Any] = field(default_factory=dict)
+    """Options of the task that differ on the target: where it is over, for one."""
     logs: tuple[str, ...] = ()
     """Recordings of the robot, instead of a target to act on."""
     recipe: str | None = None
@@ -34,9 +40,9 @@ class GapSettings:
     memory: int = 20_000
     """Target transitions that are kept."""
     scale: float | None = None
-    """λ, which Δr is multiplied with; if not given, from the spreads of Δr and of the reward."""
-    strength: float = 1.0
-    """Spread of λ Δr, as a share of the reward's, that an automatic λ aims at."""
+    """λ, which Δr is multiplied with; if not given, from the spread of Δr and the reward's size."""
+    strength: float = 0.33
+    """Spread of λ Δr, as a share of the reward's root mean square, that an automatic λ aims at."""
     clip: float = 10.0
     """Largest Δr that is believed [nat]."""
     warm_up: float = 0.02
@@ -60,12 +66,15 @@ class GapSettings:
             raise ConfigError("gap: keep must be in (0, 1], warm_up in [0, 1]")
         if self.method is None:
             return
-        if self.logs and (self.target is not None or self.changed):
+        to_act_on = (
+            self.target is not None or bool(self.changed or self.task) or self.engine != "mujoco"
+        )
+        if self.logs and to_act_on:
             raise ConfigError("gap: give logs, or a target to act on, not both")
         if self.method == "mix" and self.logs:
             raise ConfigError("gap: mix learns from rewards, which logs do not hold: give a target")
-        if not self.logs and self.target is None and not self.changed:
+        if not self.logs and not to_act_on:
             raise ConfigError(
-                "gap: a target is missing: give target = a robot, changed = its parameters, or"
-                " logs = recordings of the real one"
+                "gap: a target is missing: give target = a robot, changed = its parameters, task,"
+                ' engine = "bullet", or logs = recordings of the real one'
             )

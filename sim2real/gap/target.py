@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.errors import GapError
-from sim2real.gap.observer import StateReader
+from sim2real.gap.observer import Reader
 from sim2real.gap.recorder import Recorder
 from sim2real.gap.transitions import Transitions
 
@@ -44,7 +44,7 @@ class Target(ABC):
 class OnlineTarget(Target):
     """A robot, or a simulation in its place, on which the policy acts now and then."""
 
-    def __init__(self, env: RobotVectorEnv, reader: StateReader, budget: int):
+    def __init__(self, env: RobotVectorEnv, reader: Reader, budget: int):
         self._env, self._budget, self.steps = env, budget, 0
         self._recorder = Recorder(env, reader)
         self._observation, _ = env.reset()
@@ -64,7 +64,7 @@ class OnlineTarget(Target):
                 self.played.append((*row, terminated))
             self._observation = after
         self.steps += steps * env.num_envs
-        return Transitions.join(self._recorder.take()[0])
+        return self._recorder.take()[0]
 
     def state_dict(self) -> dict[str, Any]:  # noqa: D102
         return {

@@ -13,7 +13,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from sim2real.meta.weights import Loss, Weights
+from sim2real.meta.weights import Loss, SmoothLoss, Weights
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,14 @@ class LowRankWeights(Weights):
     ) -> tuple[Factors, ...]:
         with torch.set_grad_enabled(differentiable):
             *values, output = self._run(inputs)
-            error = _slope(lambda output: loss(output, targets), output, differentiable)
+            if isinstance(loss, SmoothLoss):
+                error = loss.slope(output, targets)
+            else:
+                error = _slope(lambda output: loss(output, targets), output, differentiable)
             return self._backward(values, error, differentiable)
 
     def minus(self, gradient: tuple[Factors, ...], rates: Tensor) -> "LowRankWeights":  # noqa: D102
-        scaled = [
-            Factors(rates[:, i, None, None] * g.left, g.right) for i, g in enumerate(gradient)
-        ]
+        scaled = [_scaled(g, rates[:, i, None, None]) for i, g in enumerate(gradient)]
         if self._changes:
             scaled = [
                 Factors(
@@ -104,6 +105,14 @@ class LowRankWeights(Weights):
         return out - (error @ change.left.mT) @ change.right
 
 
+def _scaled(gradient: Factors, rate: Tensor) -> Factors:
+    """Return the gradient times the rate; nothing where that is 0, whatever the gradient is."""
+    moves = rate > 0.0
+    return Factors(
+        torch.where(moves, rate * gradient.left, 0.0), torch.where(moves, gradient.right, 0.0)
+    )
+
+
 def is_mlp(model: nn.Module) -> bool:
     """Return whether a model is a plain chain of linear layers with biases and activations."""
     return (
@@ -128,6 +137,11 @@ def _slope(function: Callable[[Tensor], Tensor], value: Tensor, differentiable: 
     """Return the derivative of the sum of function(value) by value."""
     if isinstance(function, nn.ReLU):
         return (value > 0).to(value.dtype)
+    if isinstance(function, nn.Tanh):
+        return 1.0 - torch.tanh(value).square()
+    if isinstance(function, nn.SiLU):
+        gate = torch.sigmoid(value)
+        return gate * (1.0 + value * (1.0 - gate))
     with torch.enable_grad():
         if not (differentiable and value.requires_grad):
             value = value.detach().requires_grad_()

@@ -12,8 +12,6 @@ from sim2real.meta.low_rank import LowRankWeights, is_mlp
 from sim2real.meta.stacked import StackedWeights
 from sim2real.meta.weights import Loss, Weights, layers_of
 
-_HALVINGS = 12
-
 
 @dataclass(frozen=True, kw_only=True)
 class InnerSettings:
@@ -30,10 +28,14 @@ class InnerSettings:
     safeguard: bool = True
     """Whether `adapt` halves a step until it lowers the support loss, or leaves it out. Without, a
     rate that suits most tasks diverges on some."""
+    halvings: int = 11
+    """How often at most; each is one more prediction of the support."""
 
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ConfigError(f"maml: steps = {self.steps} must be at least 1")
+        if self.halvings < 0:
+            raise ConfigError(f"maml: halvings = {self.halvings} must not be negative")
         if not (self.rate > 0.0 and math.isfinite(self.rate)):
             raise ConfigError(f"maml: rate = {self.rate} must be a number above 0")
 
@@ -69,7 +71,7 @@ class MAML(nn.Module):
         """
         _check(*support)
         _check(*query)
-        weights, rates = self._shared(len(support[0])), self._rates(len(support[0]))
+        weights, rates = self.shared(len(support[0])), self._rates(len(support[0]))
         for _ in range(self.inner.steps):
             gradient = weights.gradient(
                 *support, self.loss, differentiable=not self.inner.first_order
@@ -87,30 +89,41 @@ class MAML(nn.Module):
         _check(inputs, targets)
         if not (bool(torch.isfinite(inputs).all()) and bool(torch.isfinite(targets).all())):
             raise MetaError("the data to adapt to are not finite: leave such samples out")
-        weights, rates = self._shared(len(inputs)), self._rates(len(inputs))
+        return self.stepped(inputs, targets, steps=steps)
+
+    def stepped(self, inputs: Tensor, targets: Tensor, *, steps: int | None = None) -> Weights:
+        """Return what `adapt` does, of any data, without control flow that depends on them.
+
+        So it can be traced. A task whose loss or gradient is not finite keeps the shared weights.
+        """
+        weights, rates = self.shared(len(inputs)), self._rates(len(inputs))
         for _ in range(self.inner.steps if steps is None else steps):
             gradient = weights.gradient(inputs, targets, self.loss, differentiable=False)
             if self.inner.safeguard:
-                weights = self._safe_step(weights, gradient, rates, (inputs, targets))
+                rates_here = self._safe_rates(weights, gradient, rates, (inputs, targets))
             else:
-                weights = weights.minus(gradient, rates)
+                rates_here = rates
+            weights = weights.minus(gradient, rates_here)
         return weights
 
-    def _safe_step(
+    def _safe_rates(
         self, weights: Weights, gradient: object, rates: Tensor, support: tuple[Tensor, Tensor]
-    ) -> Weights:
-        """Take the step, or a half, a quarter ... of it: what first lowers each task's loss."""
-        full = rates
-        before = self.loss(weights(support[0]), support[1])
-        for share in [*(0.5**n for n in range(1, _HALVINGS)), 0.0]:
-            stepped = weights.minus(gradient, rates)
-            worse = ~(self.loss(stepped(support[0]), support[1]) < before)  # True for NaN
-            if not worse.any():
-                return stepped
-            rates = torch.where(worse[:, None], share * full, rates)
-        return weights.minus(gradient, rates)
+    ) -> Tensor:
+        """Return the rates, or a half, a quarter ... of them: what first lowers each task's loss.
 
-    def _shared(self, ntask: int) -> Weights:
+        0 for tasks where nothing does.
+        """
+        before = self.loss(weights(support[0]), support[1])
+        chosen = torch.zeros_like(rates)
+        for halved in reversed(range(self.inner.halvings + 1)):
+            tried = 0.5**halved * rates
+            stepped = weights.minus(gradient, tried)
+            better = self.loss(stepped(support[0]), support[1]) < before  # False for NaN
+            chosen = torch.where(better[:, None], tried, chosen)
+        return chosen
+
+    def shared(self, ntask: int) -> Weights:
+        """Return the weights that have adapted to nothing."""
         if is_mlp(self.model):
             assert isinstance(self.model, nn.Sequential)
             return LowRankWeights(self.model)

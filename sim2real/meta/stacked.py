@@ -44,7 +44,8 @@ class StackedWeights(Weights):
         parameters = {}
         for name, value in self._parameters.items():
             rate = rates[:, self._layer[name]].reshape(-1, *[1] * (value.ndim - 1))
-            parameters[name] = value - rate * gradient[name]
+            # a rate of 0 leaves the weight as it is, whatever the gradient is
+            parameters[name] = value - torch.where(rate > 0.0, rate * gradient[name], 0.0)
         return StackedWeights(self._model, parameters)
 
     def _predict(self, parameters: dict[str, Tensor], inputs: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -10,6 +10,19 @@ from sim2real.errors import ConfigError
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Predictions and targets (ntask, n, size) → the loss of each task (ntask,)."""
+
+
+@runtime_checkable
+class SmoothLoss(Protocol):
+    """A `Loss` that knows its derivative, so that a step needs no autograd and can be exported."""
+
+    def __call__(self, predictions: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss of each task (ntask,)."""
+        ...
+
+    def slope(self, predictions: Tensor, targets: Tensor) -> Tensor:
+        """Return the derivative of each task's loss by its predictions (ntask, n, size)."""
+        ...
 
 
 class Weights(ABC):

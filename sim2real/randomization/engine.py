@@ -22,6 +22,8 @@ from sim2real.sim.simulator import Ids, Simulator
 Array = NDArray[np.float64]
 Worlds = tuple[Array, Array]
 """Parameters (n, p) in SI units, and each on the scale of its own distribution."""
+_TRIALS = 256
+"""Worlds that are drawn to see whether ranges can be impossible together."""
 
 
 @final
@@ -69,12 +71,15 @@ class Randomizer:
         self._draws = draws_of(drawn, nominal, correlations, sim.robot.control_hz)
         self._moved: Moved | None = None
         self._within = [draws for draws in self._draws if draws.within_episode]
+        self._make_room(nominal)
         self._refuse_times_of(known)
         self._known = slice(len(independent), None)
         self._mean, self._std = self._moments_of_known()
         self.mender = Mender(self.parameters, impossible, self._blocks())
         """What is done about draws that are not possible, and how often it was."""
         self._certain = self.mender.is_idle(drawn, posterior)
+        if impossible == "error" and self.parameters.conditions:
+            self.draw(np.arange(_TRIALS), np.zeros(_TRIALS, np.int64))  # not in mid-training
         refuse_hidden_friction(sim.model, drawn)
 
     @property
@@ -241,6 +246,12 @@ class Randomizer:
             [draws.columns[i] for i in group] for draws in self._draws for group in draws.groups
         ]
         return [*blocks, list(range(len(self.names)))[self._known]]
+
+    def _make_room(self, nominal: Mapping[str, float]) -> None:
+        for draws in self._within:
+            for column in draws.columns:
+                name, term = self.names[column], self.parameters.terms[column]
+                term.make_room(self._sim, self._drawn[name].bounds(nominal[name])[1])
 
     def _refuse_times_of(self, known: Sequence[str]) -> None:
         for draws in self._within:

@@ -59,12 +59,20 @@ class Mender:
         if not wrong.any():
             return
         if self._choice == "error":
-            self._parameters.refuse(values)
+            self._refuse(values)
         self.count += int(wrong.any(axis=1).sum())
         if self._choice == "clip":
             values[...] = self._parameters.clip(values, inside)
         else:
             self._redraw(worlds, wrong, sample)
+
+    def _refuse(self, values: Array) -> None:
+        try:
+            self._parameters.refuse(values)
+        except ParameterError as error:
+            raise ParameterError(
+                f'{error} Narrow the ranges, or say impossible = "redraw" or "clip" in robot.toml'
+            ) from None
 
     def _redraw(self, worlds: tuple[Array, Array], wrong: Mask, sample: Sample) -> None:
         for attempt in range(1, _TRIES + 1):
@@ -86,6 +94,7 @@ def check_ranges(parameters: ParameterSet, ranges: Mapping[str, Range], choice: 
     for name, item in ranges.items():
         column = parameters.names.index(name)
         nominal = float(parameters.nominal[column])
+        _refuse_without_effect(name, item, nominal)
         (low, high), (smallest, largest) = parameters.bounds[column], item.bounds(nominal)
         if smallest >= low and largest <= high:
             continue
@@ -100,6 +109,15 @@ def check_ranges(parameters: ParameterSet, ranges: Mapping[str, Range], choice: 
         values = item.values(nominal, _GRID)
         if ((values >= low) & (values <= high)).mean() < _LEAST_SHARE:
             raise ParameterError(f"{reason}, and hardly ever enters it: it cannot be drawn from")
+
+
+def _refuse_without_effect(name: str, item: Range, nominal: float) -> None:
+    scales = item.operation == "scale"
+    if (scales and nominal == 0.0) or (item.operation != "set" and not np.isfinite(nominal)):
+        raise ParameterError(
+            f"{name}: its nominal value is {nominal:g}, so that {item.operation} changes nothing:"
+            f" write {'set or add' if np.isfinite(nominal) else 'set'}"
+        )
 
 
 def _ends(

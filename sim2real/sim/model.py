@@ -13,6 +13,7 @@ import numpy as np
 
 from sim2real.errors import RobotError, known
 from sim2real.parameters.names import ParameterName
+from sim2real.parameters.posterior import Posterior
 from sim2real.robot import Joint, Robot
 from sim2real.sim.base import base_addresses
 from sim2real.sim.contacts import let_decide
@@ -67,7 +68,7 @@ def make_spec(robot: Robot, max_delay: float | None = None) -> mujoco.MjSpec:
         spec.option.timestep = 1.0 / robot.physics_hz
     _remove_actuators(spec)
     _check_joints(spec, robot)
-    delay = _longest_delay(robot) if max_delay is None else max_delay
+    delay = longest_delay(robot) if max_delay is None else max_delay
     nsample = math.ceil(delay / _shortest_step(robot, spec) - 1e-9) if delay > 0 else 0
     # the model's default class would lend them its gear and its control range
     plain = mujoco.MjSpec().default
@@ -156,17 +157,26 @@ def _add_actuator(
         actuator.ctrlrange = [low, high]
 
 
-def _longest_delay(robot: Robot) -> float:
-    """Return the longest that a command can take: a delay, and how much it varies."""
-    return _largest(robot, "delay") + _largest(robot, "delay_jitter")
+def longest_delay(robot: Robot, posterior: Posterior | None = None) -> float:
+    """Return the longest that a command can take [s]: a delay, and how much it varies.
+
+    Args:
+        robot: its ranges.
+        posterior: drawn instead of them, or beside them.
+
+    Raises:
+        RobotError: there is no bound, or one that no simulation can hold.
+    """
+    known = {} if posterior is None else dict(zip(posterior.names, posterior.upper, strict=True))
+    ends = [(name, item.bounds(0.0)[1]) for name, item in robot.ranges.items()]
+    ends += known.items()
+    return _largest(robot, ends, "delay") + _largest(robot, ends, "delay_jitter")
 
 
-def _largest(robot: Robot, attribute: str) -> float:
-    ranges = {ParameterName.parse(name): item for name, item in robot.ranges.items()}
+def _largest(robot: Robot, ends: Iterable[tuple[str, float]], attribute: str) -> float:
+    names = [(ParameterName.parse(name), value) for name, value in ends]
     largest = [
-        item.bounds(0.0)[1]
-        for name, item in ranges.items()
-        if (name.kind, name.attribute) == ("actuator", attribute)
+        value for name, value in names if (name.kind, name.attribute) == ("actuator", attribute)
     ]
     if any(not value <= _LONGEST for value in largest):
         raise RobotError(

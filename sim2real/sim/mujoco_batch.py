@@ -3,7 +3,7 @@
 import contextlib
 import copy
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import final
 
 import mujoco
@@ -27,6 +27,10 @@ _BAD = [
     for what in ("QPOS", "QVEL", "QACC", "CTRL")
 ]
 _BAD_STATE = slice(min(_BAD), max(_BAD) + 1)
+
+
+Residual = Callable[[Array, Array, Array], Array]
+"""Joint positions, velocities (n, njoint) and commands (n, ncommand) → forces (n, njoint)."""
 
 
 @final
@@ -56,6 +60,8 @@ class MujocoSimulator(Simulator):
         self._diverged = np.zeros(nsim, bool)
         self._tip = None if robot.tip is None else self.model.site(robot.tip).id
         self._stage, self._tells_tip = _NONE, False
+        self.residual: Residual | None = None
+        """What acts at the joints beside the model, for each control step."""
 
     @property
     def position(self) -> Array:  # noqa: D102
@@ -129,6 +135,9 @@ class MujocoSimulator(Simulator):
         pass  # every call of the batch takes its fields; delay buffers fill at any delay
 
     def step(self, command: Array) -> None:  # noqa: D102
+        if self.residual is not None:
+            applied = self.fields.bind("qfrc_applied")
+            applied[:, self._joint_dofs] = self.residual(self.position, self.velocity, command)
         self._ctrl[...] = self.effects.commands.send(command, self.effects.clock)
         if self.effects.within_step:
             self._hook.step(self._substeps, self._advance, self._joint_dofs)

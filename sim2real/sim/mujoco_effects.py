@@ -29,6 +29,10 @@ class MujocoEffects:
         joint = model.actuator_trnid[:, 0]
         self._qpos, self._qvel = model.jnt_qposadr[joint], model.jnt_dofadr[joint]
         self._history = History(model)
+        is_dcmotor = model.actuator_gaintype == mujoco.mjtGain.mjGAIN_DCMOTOR.value
+        self._affine, self._dcmotors = np.flatnonzero(~is_dcmotor), np.flatnonzero(is_dcmotor)
+        position = mujoco.mjtCtrlInput.mjINPUT_POS.value
+        self._dc_servo = model.actuator_ctrlspec[self._dcmotors] == position
 
     def step(
         self,
@@ -102,20 +106,35 @@ class MujocoEffects:
     def _drive(self, base: dict[str, Array], nstep: int) -> None:
         if "actuator_gainprm" not in base:
             return
-        gain, bias, limits = (base[name] for name in _SERVO)
+        limits = base["actuator_forcerange"]
         gear = self._value("actuator_gear")[..., 0]
         law = self._effects.servos.act(
-            Law(gain[..., 0], bias[..., :3], limits[..., 0], limits[..., 1]),
+            Law(*self._law(base), limits[..., 0], limits[..., 1]),
             self._control(),
             gear * self._batch.bind("qpos")[:, self._qpos],
             gear * self._batch.bind("qvel")[:, self._qvel],
             time=self._effects.clock.time,
             dt=nstep * np.atleast_1d(self._value("opt.timestep"))[:, None],
         )
-        self._batch.expand("actuator_gainprm")[..., 0] = law.gain
-        self._batch.expand("actuator_biasprm")[..., :3] = law.bias
+        affine = self._affine  # of the others, effects change the limits only
+        self._batch.expand("actuator_gainprm")[:, affine, 0] = law.gain[:, affine]
+        self._batch.expand("actuator_biasprm")[:, affine, :3] = law.bias[:, affine]
         limits = self._batch.expand("actuator_forcerange")
         limits[..., 0], limits[..., 1] = law.low, law.high
+
+    def _law(self, base: dict[str, Array]) -> tuple[Array, Array]:
+        """Return gain (nsim, nu) and bias (nsim, nu, 3) of the affine law of each actuator.
+
+        A DC motor's is what its driver asks for, whatever the circuit makes of it: the command, or
+        the torque of its servo (gainprm: R, K, temperature coefficient and reference, kp, ki, kd).
+        """
+        gain = base["actuator_gainprm"][..., 0].copy()
+        bias = base["actuator_biasprm"][..., :3].copy()
+        motors, servo = self._dcmotors, self._dc_servo
+        kp, kd = np.moveaxis(base["actuator_gainprm"][:, motors][..., [4, 6]], -1, 0)
+        gain[:, motors] = np.where(servo, kp, 1.0)
+        bias[:, motors] = np.stack([0.0 * kp, -kp, -kd], axis=-1) * servo[:, None]
+        return gain, bias
 
     def _stick(self, base: dict[str, Array], dof: NDArray[np.int32]) -> None:
         if "dof_frictionloss" not in base:

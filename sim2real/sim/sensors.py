@@ -40,6 +40,8 @@ class Signal:
         self.parameters = Table(nsim, size, NOMINAL)
         self.memory: dict[str, Array] = {}
         """`past` (nsim, depth, size), newest first; `walk`, `held`."""
+        self.largest = {"delay": 0.0, "delay_jitter": 0.0}
+        """What they can become before the next `reset`, where they change within an episode."""
 
     def reset(self, rows: NDArray[Any], truth: Array, clock: Clock) -> None:
         """Forget the past of simulations `rows`: it was `truth` (nsim, size) for ever."""
@@ -78,7 +80,8 @@ class Signal:
 
     def _longest(self) -> float:
         value = self.parameters.value
-        return float((value("delay") + value("delay_jitter")).max())
+        delay, jitter = (np.maximum(value(name), most) for name, most in self.largest.items())
+        return float((delay + jitter).max())
 
     def _delayed(self, truth: Array, rows: Any, clock: Clock) -> Array:
         if "past" not in self.memory:
@@ -112,7 +115,10 @@ class Signal:
         resolution = self.parameters.get("resolution")
         if resolution is None:
             return value
-        return quantized(value, self._for_each_number(resolution[rows], value.shape))
+        step = self._for_each_number(resolution[rows], value.shape)
+        if not self._is_orientation:
+            return quantized(value, step)
+        return imu.normalized(quantized(value, 0.5 * step))  # a number is half an angle's sine
 
     def _stale(self, rows: Any, clock: Clock) -> NDArray[np.bool_]:
         """Return whose new sample does not come: (n, size); the first one always does."""

@@ -1,12 +1,13 @@
 """A simulation in real time behind a link: what a controller talks to instead of the robot."""
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 
 from sim2real.control import resting_command
 from sim2real.deploy.process import stop_on_signals
-from sim2real.deploy.udp_robot import UdpRobot
+from sim2real.deploy.robot_side.udp_robot import UdpRobot
 from sim2real.errors import RobotError
 from sim2real.sim.simulator import Simulator
 
@@ -21,6 +22,7 @@ def serve(
     seconds: float | None = None,
     seed: int = 0,
     realtime: bool = True,
+    on_step: Callable[[float], None] | None = None,
 ) -> None:
     """Simulate the robot behind `udp_robot`, until `seconds` have passed or SIGTERM or Ctrl-C.
 
@@ -34,22 +36,27 @@ def serve(
         seconds: how long [s of the simulation]; None: until stopped.
         seed: of the sensors' noise and all else that is random from step to step.
         realtime: whether to keep to the computer's clock, or to run as fast as possible.
+        on_step: called before each step of the simulation with the seconds for which clients have
+            used the robot: what breaks or is loaded meanwhile.
 
     Raises:
         RobotError: more than one simulation is given, or it diverged.
     """
     if simulator.nsim != 1:
         raise RobotError(f"a virtual robot is one simulation, {simulator.nsim} are given")
-    hz, start, step = simulator.robot.control_hz, time.monotonic_ns(), 0
+    hz, start, step, used = simulator.robot.control_hz, time.monotonic_ns(), 0, 0
     clock = simulator.effects.clock
-    clock.seed, clock.episode[:] = seed, -1
+    clock.identify(seed)
+    clock.begin(-1)
     clock.steps_per_sample = max(1, round(hz / udp_robot.robot.control_hz))
-    _reset(simulator)
+    start_over(simulator)
     with stop_on_signals() as stop:
         while not stop.requested and (seconds is None or step < seconds * hz):
             now = start + round(step * 1e9 / hz)
+            if on_step is not None:
+                on_step(used / hz)
             _advance(simulator, udp_robot, now)
-            step += 1
+            step, used = step + 1, used + udp_robot.in_use
             if realtime and not udp_robot.in_use:
                 time.sleep(_NAP)  # leaves the processor to others
                 start = time.monotonic_ns() - round(step * 1e9 / hz)
@@ -61,7 +68,7 @@ def _advance(simulator: Simulator, udp_robot: UdpRobot, now: int) -> None:
     measured = simulator.measure()
     command = udp_robot.exchange(now, measured.of(0))
     if udp_robot.reset_requested:
-        _reset(simulator)
+        start_over(simulator)
         udp_robot.reset_done()
         return
     simulator.step(command[None])
@@ -69,9 +76,10 @@ def _advance(simulator: Simulator, udp_robot: UdpRobot, now: int) -> None:
         raise RobotError(f"the simulation of {simulator.robot.name!r} diverged")
 
 
-def _reset(simulator: Simulator) -> None:
-    """Put the robot at its home, at rest: its next episode."""
-    simulator.effects.clock.episode += 1
+def start_over(simulator: Simulator) -> None:
+    """Put the one robot of a simulator at its home, at rest: its next episode."""
+    clock = simulator.effects.clock
+    clock.begin(clock.episode + 1)
     home = np.array([[joint.home for joint in simulator.robot.joints.values()]])
     command = resting_command(simulator.robot)[None]
     simulator.reset(_ALONE, home, np.zeros_like(home), command)

@@ -75,29 +75,32 @@ class Reach(Task):
         parts = [position, velocity / 5.0, command - position, way * 4.0, turn]
         return xp.concat(parts, axis=-1)
 
-    def reward(self, state: State) -> Array:  # noqa: D102
+    def reward(self, state: State) -> Any:  # noqa: D102
+        xp = array_namespace(state.position)
         distance, angle = self.error(state)
-        near = np.exp(-((distance / 0.05) ** 2)) * np.exp(-((angle / 0.4) ** 2))
-        effort = np.square(state.action).mean(axis=1)
+        near = xp.exp(-((distance / 0.05) ** 2)) * xp.exp(-((angle / 0.4) ** 2))
+        effort = xp.mean(state.action**2, axis=1)
         return 1.0 - 2.0 * distance - 0.2 * angle + near - self._options.effort_weight * effort
 
-    def terminated(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
-        return ~np.logical_and.reduce(np.isfinite(state.position), axis=1)
+    def terminated(self, state: State) -> Any:  # noqa: D102
+        xp = array_namespace(state.position)
+        return ~xp.all(xp.isfinite(state.position), axis=1)
 
     def success(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
         distance, angle = self.error(state)
         return (distance < self._options.distance) & (angle < self._options.angle)
 
-    def error(self, state: State) -> tuple[Array, Array]:
+    def error(self, state: State) -> tuple[Any, Any]:
         """Return the tip's distance [m] and angle [rad] from the goal, each (n,)."""
         tip, rotation = state.tip_position, state.tip_rotation
-        if tip is None or rotation is None:  # a recording: from the measured joints
+        if tip is None or rotation is None:  # a recording, or a planner's model: from the joints
             tip, rotation = self._kinematics.tip(state.position)
-        distance = np.linalg.norm(tip - state.goal[:, :3], axis=1)
+        xp = array_namespace(tip)
+        distance = xp.sqrt(xp.sum((tip - state.goal[:, :3]) ** 2, axis=1))
         x, y = state.goal[:, 3:6], state.goal[:, 6:9]
-        goal_rotation = np.stack([x, y, np.cross(x, y)], axis=2)
-        trace = np.einsum("nij,nij->n", rotation, goal_rotation)
-        return distance, np.arccos(np.clip((trace - 1.0) / 2.0, -1.0, 1.0))
+        goal_rotation = xp.stack([x, y, xp.linalg.cross(x, y)], axis=2)
+        trace = xp.sum(rotation * goal_rotation, axis=(1, 2))
+        return distance, xp.acos(xp.clip((trace - 1.0) / 2.0, -1.0, 1.0))
 
     def start(self, u: Array) -> tuple[Array, Array, None]:  # noqa: D102
         position = self._centre + self._span * (u - 0.5)

@@ -70,23 +70,26 @@ class ReachPoint(Task):
         tip, _ = self._kinematics.tip(measured.position)
         return xp.concat([measured.position, measured.velocity / 5.0, 4.0 * (goal - tip)], axis=-1)
 
-    def reward(self, state: State) -> Array:  # noqa: D102
-        distance, effort = self.error(state), np.square(state.action).mean(axis=1)
-        near = np.exp(-np.square(distance / 0.05))
+    def reward(self, state: State) -> Any:  # noqa: D102
+        xp = array_namespace(state.position)
+        distance, effort = self.error(state), xp.mean(state.action**2, axis=1)
+        near = xp.exp(-((distance / 0.05) ** 2))
         return 1.0 - distance + near - self._options.effort_weight * effort
 
-    def terminated(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
-        return ~np.logical_and.reduce(np.isfinite(state.position), axis=1)
+    def terminated(self, state: State) -> Any:  # noqa: D102
+        xp = array_namespace(state.position)
+        return ~xp.all(xp.isfinite(state.position), axis=1)
 
     def success(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
         return self.error(state) < self._options.distance
 
-    def error(self, state: State) -> Array:
+    def error(self, state: State) -> Any:
         """Return the tip's distance from the goal (n,) [m]."""
         tip = state.tip_position
-        if tip is None:  # a recording: from the measured joints
+        if tip is None:  # a recording, or a planner's model: from the joints
             tip, _ = self._kinematics.tip(state.position)
-        return np.linalg.norm(tip - state.goal, axis=1)
+        xp = array_namespace(tip)
+        return xp.sqrt(xp.sum((tip - state.goal) ** 2, axis=1))
 
     def start(self, u: Array) -> tuple[Array, Array, None]:  # noqa: D102
         noise, n = self._options.start_noise * (2.0 * u - 1.0), len(self._home)

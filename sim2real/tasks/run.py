@@ -76,13 +76,13 @@ class Run(Task):
             parts += [level, heading, xp.clip(measured.angular_velocity, -10.0, 10.0)]
         return xp.concat(parts, axis=-1)
 
-    def reward(self, state: State) -> Array:  # noqa: D102
-        options = self._options
-        effort = np.square(state.action).sum(axis=1)
+    def reward(self, state: State) -> Any:  # noqa: D102
+        options, xp = self._options, array_namespace(state.action)
+        effort = xp.sum(state.action**2, axis=1)
         speed = self._speed(state)
         return options.forward_weight * speed + options.alive_bonus - options.effort_weight * effort
 
-    def terminated(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
+    def terminated(self, state: State) -> Any:  # noqa: D102
         return ~self._is_healthy(state)
 
     def success(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
@@ -103,17 +103,18 @@ class Run(Task):
         )
         return position, velocity, base
 
-    def _speed(self, state: State) -> Array:
+    def _speed(self, state: State) -> Any:
         if state.base is None:
             return state.velocity[:, self._forward]
         linear = state.base.linear_velocity
         return np.concatenate([state.velocity, linear], axis=1)[:, self._forward]
 
-    def _is_healthy(self, state: State) -> NDArray[np.bool_]:
+    def _is_healthy(self, state: State) -> Any:
         position = state.position
         if state.base is not None:
             position = np.concatenate([position, state.base.position], axis=1)
+        xp = array_namespace(position)
         position = position[:, self._healthy]
+        low, high = (xp.asarray(limit, dtype=position.dtype) for limit in self._range.T)
         # a NaN fails both comparisons, so it counts as fallen
-        within = (position >= self._range[:, 0]) & (position <= self._range[:, 1])
-        return np.logical_and.reduce(within, axis=1)
+        return xp.all((position >= low) & (position <= high), axis=1)

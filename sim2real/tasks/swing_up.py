@@ -62,24 +62,29 @@ class SwingUp(Task):
         parts = [xp.cos(angle), xp.sin(angle), velocity / 8.0, command / torque]
         return xp.concat(parts, axis=-1)
 
-    def reward(self, state: State) -> Array:  # noqa: D102
-        cosine = _cosines(state.position)
-        height = 0.5 * (1.0 - cosine).mean(axis=1)  # 1 upright, 0 hanging
-        speed = np.square(state.velocity).sum(axis=1)
-        effort = np.square(state.command / self._torque).mean(axis=1)
-        change = np.square((state.command - state.last_command) / self._torque).mean(axis=1)
-        near = np.exp(-np.square(1.0 + cosine).sum(axis=1) / 0.02)
+    def reward(self, state: State) -> Any:  # noqa: D102
+        xp = array_namespace(state.position)
+        below = 1.0 + _cosines(xp, state.position)
+        scale = xp.asarray(self._torque, dtype=below.dtype)
+        torque, last = state.command / scale, state.last_command / scale
+        height = 1.0 - xp.sum(below, axis=1) / (2 * self._njoint)  # 1 upright, 0 hanging
+        speed = xp.vecdot(state.velocity, state.velocity)
+        effort = xp.vecdot(torque, torque) / torque.shape[1]
+        change = xp.vecdot(torque - last, torque - last) / torque.shape[1]
+        near = xp.exp(xp.vecdot(below, below) / -0.02)
         # height counts little at speed: else going round and round is a way of being high, too
-        high = 0.2 * height + 0.3 * height**2 * np.exp(-speed / 8.0)
-        held = 0.5 * near * np.exp(-0.5 * speed)
+        high = 0.2 * height + 0.3 * height**2 * xp.exp(-speed / 8.0)
+        held = 0.5 * near * xp.exp(-0.5 * speed)
         options = self._options
         return high + held - options.effort_weight * effort - options.change_weight * change
 
-    def terminated(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
-        return np.logical_or.reduce(np.abs(state.velocity) > self._velocity, axis=1)
+    def terminated(self, state: State) -> Any:  # noqa: D102
+        xp = array_namespace(state.velocity)
+        limit = xp.asarray(self._velocity, dtype=state.velocity.dtype)
+        return xp.any(xp.abs(state.velocity) > limit, axis=1)
 
     def success(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
-        upright = -_cosines(state.position) > math.cos(0.2)
+        upright = -_cosines(array_namespace(state.position), state.position) > math.cos(0.2)
         return np.logical_and.reduce(upright & (np.abs(state.velocity) < 2.0), axis=1)
 
     def start(self, u: Array) -> tuple[Array, Array, None]:
@@ -91,6 +96,6 @@ class SwingUp(Task):
         return angle, np.zeros_like(angle), None
 
 
-def _cosines(position: Array) -> Array:
+def _cosines(xp: Any, position: Any) -> Any:
     """Return the cosine of each link's angle (n, njoint) from hanging."""
-    return np.cos(np.cumsum(position, axis=1))
+    return xp.cos(xp.cumulative_sum(position, axis=1))

@@ -1,7 +1,8 @@
 """The abstract task: what a robot is to do, as pure functions of arrays.
 
-`observe` is written against the array API: the same lines run on numpy in training, on torch inside
-a planner and as nodes of the exported ONNX graph. The others run wherever states come in numpy.
+`observe`, `reward` and `terminated` are written against the array API: the same lines run on numpy
+in training, on torch inside a planner and as nodes of the exported ONNX graph. The reward of a
+robot with a floating base, and the others, run on numpy.
 """
 
 from abc import ABC, abstractmethod
@@ -23,18 +24,19 @@ Array = NDArray[np.float64]
 class State:
     """The state of n robots at the end of a control step; arrays (n, ...), joints in order.
 
-    In simulation these are the true values, from a recording the measured ones.
+    In simulation these are the true values, from a recording the measured ones, in a planner what a
+    model predicts: arrays of any library.
     """
 
-    position: Array
-    velocity: Array
-    action: Array
+    position: Any
+    velocity: Any
+    action: Any
     """What the policy emitted, clipped to [-1, 1], (n, ncommand)."""
-    command: Array
+    command: Any
     """What was sent, (n, ncommand)."""
-    last_command: Array
+    last_command: Any
     """What was sent in the control step before, (n, ncommand)."""
-    goal: Array
+    goal: Any
     """(n, ngoal)."""
     base: BaseState | None = None
     """For robots with a floating base."""
@@ -81,12 +83,12 @@ class Task(ABC):
         """Return observations (n, nobs) of what is measured and the command before; any arrays."""
 
     @abstractmethod
-    def reward(self, state: State) -> Array:
-        """Return the reward (n,) of a control step that ended in `state`."""
+    def reward(self, state: State) -> Any:
+        """Return the reward (n,) of a control step that ended in `state`; any arrays."""
 
     @abstractmethod
-    def terminated(self, state: State) -> NDArray[np.bool_]:
-        """Return which robots have failed for good, (n,)."""
+    def terminated(self, state: State) -> Any:
+        """Return which robots have failed for good, (n,); any arrays."""
 
     @abstractmethod
     def success(self, state: State) -> NDArray[np.bool_]:

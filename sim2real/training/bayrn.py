@@ -17,8 +17,10 @@ from sim2real.parameters import randomness
 from sim2real.randomization.adaptive.bayrn import BayRn
 from sim2real.randomization.adaptive.settings import AdaptiveSettings
 from sim2real.training.adaptation import ADAPTED, box_of, save_ranges
+from sim2real.training.build import robot_of
 from sim2real.training.job import Job
-from sim2real.training.run import load_policy, robot_of, train
+from sim2real.training.run import train
+from sim2real.training.saved import load_policy
 
 Array = NDArray[np.float64]
 OnTarget = Callable[[Path], Array]
@@ -86,6 +88,12 @@ def on_robot(job: Job) -> OnTarget:
     if job.adaptive.bayrn.target is None:
         raise ConfigError("bayrn: target is missing: name the robot on which policies are tried")
     target = shipped.find_robot(job.adaptive.bayrn.target)
+    robot = robot_of(job)
+    if not target.drives_like(robot) or target.task["name"] != robot.task["name"]:
+        raise ConfigError(
+            f"bayrn: the target {target.name!r} has other joints, another rate or another task than"
+            f" {robot.name!r}: give a folder with the same robot"
+        )
     seed = randomness.integer_seed(job.seed, "target")
     env = RobotVectorEnv(target, job.evaluation_envs, seed=seed, nthread=job.nthread)
 

@@ -33,8 +33,7 @@ class RoundCorrection:
 
     def take(self) -> tuple[Transitions, NDArray[np.bool_]]:
         """Return the steps since the last call (nstep n, ...), and which are good (nstep, n)."""
-        steps, good = self._recorder.take()
-        return Transitions.join(steps), good
+        return self._recorder.take()
 
     @property
     def played(self) -> Steps:

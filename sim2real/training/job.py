@@ -129,6 +129,9 @@ class Job:
     seed: int = 0
     start: str | None = None
     """A run's folder whose networks to start from: fine-tuning under another distribution."""
+    explore_anew: bool = False
+    """With `start`: explore as widely as at the beginning. A policy that is sure of itself finds
+    no other way on the robot that it is tuned for."""
     ranges: str | None = None
     """A randomize.toml: drawn instead of the robot's ranges for its parameters."""
     posterior: str | None = None
@@ -137,6 +140,8 @@ class Job:
     """Share of the worlds that are drawn from the posterior; the rest from the robot's ranges."""
     randomized: bool = True
     """Draw a new robot for each episode; without it, train on the nominal one."""
+    enveloped: bool = False
+    """Train within the envelope of the robot's runtime, which limits commands and ends runs."""
     privileged: tuple[str, ...] | None = None
     """The drawn parameters that PPO's critic sees: names, or joint.*.damping; all if not given."""
     log_worlds: bool = True
@@ -158,6 +163,10 @@ class Job:
             "evaluate_every": self.evaluate_every,
             "evaluation_envs": self.evaluation_envs,
         }
+        if self.explore_anew and self.start is None:
+            raise ConfigError(
+                "explore_anew: there is nothing to forget: give start = a run's folder"
+            )
         if not 0.0 <= self.posterior_share <= 1.0:
             raise ConfigError(f"posterior_share: {self.posterior_share} must be in [0, 1]")
         for name, count in counts.items():

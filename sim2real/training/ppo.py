@@ -1,5 +1,6 @@
 """PPO: rsl_rl's algorithm, models and storage on our environment."""
 
+import math
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -72,8 +73,11 @@ class PPOTrainer(Trainer):
                 self._algorithm.compute_returns(self._env.get_observations())
             else:
                 steps, chosen = self._collect_episodes(self._worst)
+        seen = self._algorithm.storage.observations
         with _threads(self._nthread):
             losses = self._algorithm.update()
+        if self._worst is not None and self.steps < self._worst.burn_in:
+            self._normalize_as(seen[:steps])
         self.steps += steps * self._env.num_envs
         learning = {
             "learning_rate": self._algorithm.learning_rate,
@@ -90,7 +94,9 @@ class PPOTrainer(Trainer):
         policy.scale.copy_(actor.obs_normalizer.std + actor.obs_normalizer.eps)  # type: ignore[operator]
         return policy.eval()
 
-    def start_from(self, data: dict[str, Any]) -> None:  # noqa: D102
+    def start_from(  # noqa: D102
+        self, data: dict[str, Any], *, explore_anew: bool = False
+    ) -> None:
         actor, critic = self._algorithm.actor, self._algorithm.critic
         nobs = actor.obs_dim
         try:
@@ -99,6 +105,10 @@ class PPOTrainer(Trainer):
             critic.load_state_dict(_refit(given, critic.state_dict(), nobs))
         except (KeyError, RuntimeError):
             raise ConfigError(OTHER_NETWORKS) from None
+        if explore_anew:
+            spread: Any = actor.distribution
+            with torch.no_grad():
+                spread.log_std_param.fill_(math.log(self._settings.init_std))
 
     def state_dict(self) -> dict[str, Any]:  # noqa: D102
         return {
@@ -147,9 +157,15 @@ class PPOTrainer(Trainer):
     def _collect_episodes(self, settings: EPOptSettings) -> tuple[int, dict[str, float]]:
         """Fill the storage with an episode of each environment, and leave out all but the worst.
 
+        The normalization holds still meanwhile. An episode is long enough for it to drift, and a
+        policy that is another one from step to step is not the one whose actions are weighed; what
+        the worst few teach is not enough to follow it, either.
+
         Returns the control steps of the longest episode, and what to log.
         """
         env = self._env
+        for normalizer in self._normalizers():
+            normalizer.eval()
         env.restart()
         self._statistics.restart()
         storage = _make_storage(env, self.env.max_steps)
@@ -169,6 +185,17 @@ class PPOTrainer(Trainer):
         storage.keep(torch.stack(played) & chosen)
         means = {"epopt/worst": returns[chosen].mean(), "epopt/all": returns.mean()}
         return len(played), {name: value.item() for name, value in means.items()}
+
+    def _normalize_as(self, observations: TensorDict) -> None:
+        """Take `observations` (nstep, n) into the normalization."""
+        for normalizer in self._normalizers():
+            normalizer.train()
+        for model in (self._algorithm.actor, self._algorithm.critic):
+            model.update_normalization(observations.flatten(0, 1))
+
+    def _normalizers(self) -> tuple[torch.nn.Module, torch.nn.Module]:
+        actor, critic = self._algorithm.actor, self._algorithm.critic
+        return actor.obs_normalizer, critic.obs_normalizer  # type: ignore[return-value]
 
     def _step(self) -> tuple[torch.Tensor, torch.Tensor, dict[str, Any]]:
         """Take one step; return its rewards, which episodes ended, and the environment's extras."""

@@ -104,7 +104,13 @@ class SACTrainer(Trainer):
         policy.copy_layers(actor.latent_pi, actor.mu)
         return policy.eval()
 
-    def start_from(self, data: dict[str, Any]) -> None:  # noqa: D102
+    def start_from(  # noqa: D102
+        self, data: dict[str, Any], *, explore_anew: bool = False
+    ) -> None:
+        # the entropy's coefficient is in none of the parameters: without this, too, it starts anew
+        if not explore_anew and "log_entropy_coefficient" in data:
+            with torch.no_grad():
+                self._model.log_ent_coef.copy_(data["log_entropy_coefficient"])  # type: ignore[union-attr]
         try:
             self._model.set_parameters(data["parameters"])
         except (KeyError, RuntimeError, ValueError):

@@ -29,8 +29,12 @@ class Trainer(ABC):
         """Return a copy of the policy as it is now."""
 
     @abstractmethod
-    def start_from(self, data: dict[str, Any]) -> None:
-        """Take the networks out of another trainer's `state_dict`, and nothing else of it.
+    def start_from(self, data: dict[str, Any], *, explore_anew: bool = False) -> None:
+        """Take networks and exploration out of another trainer's `state_dict`, nothing else of it.
+
+        Args:
+            data: the other's state.
+            explore_anew: explore as at the beginning, not as little as the other did at last.
 
         Raises:
             ConfigError: its networks are of other sizes.

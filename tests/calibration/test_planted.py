@@ -29,7 +29,7 @@ def recording(robot, simulator, seed, seconds):
     """Return the motion under an excitation, as the robot's noisy sensors saw it."""
     commands = Excitation(robot, seconds=seconds, seed=seed).signal
     rows = []
-    simulator.effects.clock.seed = seed
+    simulator.effects.clock.identify(seed)
     for command in commands:
         measured = simulator.measure()
         rows.append((measured.position.copy(), measured.velocity.copy()))

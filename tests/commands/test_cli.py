@@ -9,9 +9,8 @@ import pytest
 from sim2real.cli import VERBS
 from sim2real.commands.console import console
 from sim2real.errors import ConfigError
-from sim2real.training import run
 from sim2real.training.job import find_job
-from sim2real.training.run import load_policy
+from sim2real.training.saved import load_checkpoint, load_policy
 
 ROBOT = """
 model = "arm.xml"
@@ -119,9 +118,13 @@ def test_the_command_alone_shows_the_overview_and_fails(sim2real):
         ("sensitivity", ["POLICY", "--robot", "--suite", "--episodes", "--output", "--json"]),
         ("train", ["TARGET", "--output", "--resume", "--steps", "--seed", "--posterior",
                    "--ppo.gamma", "--sac.tau", "--json"]),
-        ("export", ["RUN", "--output", "--json"]),
+        ("export", ["RUN", "--output", "--c", "--json"]),
         ("robot", ["ROBOT", "--engine", "{bullet,mujoco}", "--seed", "--truth", "--address"]),
-        ("deploy", ["CONTROLLER", "--robot", "--address", "--record", "--goal", "--json"]),
+        ("serve", ["ROBOT", "--feetech", "--ros2", "--domain", "{array,trajectory}", "--key"]),
+        ("preflight", ["CONTROLLER", "--robot", "--address", "--goal", "--json"]),
+        ("deploy", ["CONTROLLER", "--robot", "--address", "--record", "--goal", "--shadow",
+                    "--page", "--live", "--realtime", "--trips", "--json"]),
+        ("replay", ["RECORDING", "--robot", "--controller", "--json"]),
         ("record", ["ROBOT", "--output", "--signal", "--amplitude", "--band", "--json"]),
         ("calibrate", ["RECIPE", "LOG", "--held-out", "--output", "--json"]),
         ("match", ["TARGET", "LOG", "--method", "--simopt.kl", "--output", "--json"]),
@@ -164,6 +167,7 @@ def test_help_of_a_target_shows_the_targets_own_defaults(sim2real):
         (["robot", "hoper"], "hopper"),
         (["record", "so100", "--output", "x.mcap"], "so101"),
         (["deploy", "x.onnx", "--robot", "pendulm"], "pendulum"),
+        (["preflight", "x.onnx", "--robot", "pendulm"], "pendulum"),
         (["calibrate", "pendulm", "log.csv"], "pendulum"),
         (["demo", "--recipe", "pendulm"], "pendulum"),
     ],
@@ -314,7 +318,7 @@ def test_a_run_is_not_overwritten(refuses, tiny_run):
 @pytest.mark.parametrize("name", ["policy.pt", "checkpoint.pt"])
 def test_a_damaged_file_of_a_run_is_refused(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    read = load_policy if name == "policy.pt" else run._checkpoint
+    read = load_policy if name == "policy.pt" else load_checkpoint
     with pytest.raises(ConfigError, match=f"{name}: damaged"):
         read(tmp_path)
 

@@ -102,3 +102,17 @@ def test_controllers_of_other_robots_are_not_compared_in_behaviour(sim2real, con
     found = sim2real("diff", controller, arm, "--json").json
     assert found["behaviour"] is None
     assert np.all(found["specification"] == ["driven.0: pivot → hinge"])
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler (cc): apt-get install gcc")
+def test_an_exported_file_is_written_as_c(sim2real, controller, tmp_path):
+    outcome = sim2real("export", controller, "--c", "policy.c", "--json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.json["c"]["deviation"] <= 1e-5
+    assert "policy_step" in (tmp_path / "policy.h").read_text()
+
+
+def test_exporting_what_is_exported_needs_a_reason(sim2real, controller):
+    outcome = sim2real("export", controller)
+    assert outcome.code == 2
+    assert "say --c policy.c" in " ".join(outcome.err.split())

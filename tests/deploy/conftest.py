@@ -1,4 +1,4 @@
-"""A two-joint robot, a tiny controller for it, and a link and a clock that need no waiting."""
+"""A two-joint robot, a tiny controller for it, and a driver and a clock that need no waiting."""
 
 import dataclasses
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import pytest
 
 from sim2real.deploy import seal
 from sim2real.deploy.clock import Clock
-from sim2real.deploy.link import Link, Measurement
+from sim2real.deploy.driver import Command, Measurement, StopMode
 from sim2real.deploy.source import CommandSource
 from sim2real.deploy.spec import METADATA_KEY, ControllerSpec, GoldenTape, RobotFacts, robot_hash
 from sim2real.robot import Joint, Limits, Robot
@@ -51,27 +51,29 @@ class FakeClock(Clock):
         self.time, self.sleeps = max(self.time, deadline) + late, self.sleeps + 1
 
 
-class FakeLink(Link):
+class FakeDriver:
     """A robot that moves as it is told; `reading` may replace what it reports."""
 
     def __init__(self, robot: Robot, clock: FakeClock):
         self.robot, self.clock = robot, clock
         self.seq = 0
         self.position = np.zeros(len(robot.joints))
+        self.before, self.then = self.position.copy(), clock.now()
         self.log: list[Any] = []
+        self.stiffness: list[float] = []
         self.reading: Callable[[Measurement], Measurement | None] = lambda measured: measured
 
     def open(self) -> None:
         self.log.append("open")
 
     def close(self) -> None:
-        self.damp()
+        self.stop()
 
     def reset(self) -> None:
         self.log.append("reset")
 
-    def damp(self) -> None:
-        self.log.append("damp")
+    def stop(self, mode: StopMode = StopMode.DAMP) -> None:
+        self.log.append(mode.name.lower())
 
     def read(self) -> Measurement | None:
         self.seq += 1
@@ -81,14 +83,18 @@ class FakeLink(Link):
         )
 
     def signals(self) -> Measured:
-        return Measured(position=self.position.copy(), velocity=np.zeros_like(self.position))
+        seconds = max((self.clock.now() - self.then) * 1e-9, 1e-3)
+        velocity = (self.position - self.before) / seconds
+        self.before, self.then = self.position.copy(), self.clock.now()
+        return Measured(position=self.position.copy(), velocity=velocity)
 
-    def write(self, command: np.ndarray, valid_for: float) -> None:
-        assert valid_for > 0
-        self.log.append(command)
+    def write(self, command: Command) -> None:
+        assert command.valid_until > self.clock.now()
+        self.log.append(command.target)
+        self.stiffness.append(command.stiffness)
         for i, name in enumerate(self.robot.driven):
             if self.robot.joints[name].mode == "position":
-                self.position[list(self.robot.joints).index(name)] = command[i]
+                self.position[list(self.robot.joints).index(name)] = command.target[i]
 
     @property
     def commands(self) -> np.ndarray:
@@ -113,15 +119,15 @@ class FakeSource(CommandSource):
 
 @pytest.fixture
 def fakes():
-    """The clock, link and source of this file: tests make their own of them."""
-    return FakeClock, FakeLink, FakeSource
+    """The clock, driver and source of this file: tests make their own of them."""
+    return FakeClock, FakeDriver, FakeSource
 
 
 @pytest.fixture
 def rig(pendulum, fakes):
-    """A clock, and a link by it to a pendulum."""
+    """A clock, and a driver by it of a pendulum."""
     clock = FakeClock()
-    return clock, FakeLink(pendulum, clock)
+    return clock, FakeDriver(pendulum, clock)
 
 
 @pytest.fixture

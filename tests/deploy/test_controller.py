@@ -108,8 +108,9 @@ def test_a_goal_of_another_size_is_refused(export, spec):
 
 def test_the_deploy_runtime_needs_neither_torch_nor_a_simulator():
     code = (
-        "import sys, sim2real.deploy.controller, sim2real.deploy.loop, sim2real.deploy.udp,"
-        " sim2real.deploy.udp_robot, sim2real.deploy.excitation, sim2real.deploy.recording;"
+        "import sys, sim2real.deploy.controller, sim2real.deploy.loop, sim2real.deploy.excitation,"
+        " sim2real.deploy.drivers.udp, sim2real.deploy.robot_side.udp_robot,"
+        " sim2real.deploy.recording;"
         "print([m for m in ('torch', 'mujoco', 'onnx', 'mcap', 'scipy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

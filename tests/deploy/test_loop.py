@@ -6,17 +6,18 @@ import signal
 import numpy as np
 import pytest
 
-from sim2real.deploy.loop import State, run
+from sim2real.deploy.loop import run
+from sim2real.deploy.supervisor import Event, State
 from sim2real.errors import ControllerError
 
 
 def test_states_come_in_order_and_the_robot_damps_before_and_after(rig, pendulum, fakes):
-    clock, link = rig
+    clock, driver = rig
     states = []
-    summary = run(fakes[2](lambda i: [0.1]), link, pendulum, seconds=1.0, clock=clock,
+    summary = run(fakes[2](lambda i: [0.1]), driver, seconds=1.0, clock=clock,
                   on_progress=lambda state, _: states.append(state))  # fmt: skip
     assert list(dict.fromkeys(states)) == [State.DAMP, State.READY, State.RUNNING]
-    assert link.log[0] == link.log[-1] == "damp"
+    assert driver.log[0] == driver.log[-1] == "damp"
     assert summary.ended == "done"
     assert summary.ticks == 100
     assert summary.seconds == pytest.approx(1.0, abs=0.02)
@@ -25,10 +26,10 @@ def test_states_come_in_order_and_the_robot_damps_before_and_after(rig, pendulum
 
 def test_a_servo_goes_home_slowly_from_where_it_was_measured(arm, fakes):
     clock = fakes[0]()
-    link, source = fakes[1](arm, clock), fakes[2](lambda i: [0.5, 0.0])
-    link.position[0] = -0.8
-    run(source, link, arm, seconds=0.1, clock=clock)
-    servo = link.commands[:, 0]
+    driver, source = fakes[1](arm, clock), fakes[2](lambda i: [0.5, 0.0])
+    driver.position[0] = -0.8
+    run(source, driver, seconds=0.1, clock=clock)
+    servo = driver.commands[:, 0]
     assert servo[0] == pytest.approx(-0.8, abs=0.02)
     assert servo[-1] == pytest.approx(0.5)
     assert np.abs(np.diff(servo)).max() <= 0.25 * 2.0 / 50 + 1e-9
@@ -36,9 +37,9 @@ def test_a_servo_goes_home_slowly_from_where_it_was_measured(arm, fakes):
 
 
 def test_the_source_begins_anew_with_the_command_that_is_held(rig, pendulum, fakes):
-    clock, link = rig
+    clock, driver = rig
     source = fakes[2](lambda i: [0.1])
-    run(source, link, pendulum, seconds=0.1, clock=clock)
+    run(source, driver, seconds=0.1, clock=clock)
     np.testing.assert_array_equal(source.resets, [[0.0]])
 
 
@@ -59,71 +60,71 @@ def altered(measured, field, value):
     ],
 )
 def test_a_bad_measurement_trips_and_no_command_follows(rig, pendulum, fakes, field, value, reason):
-    clock, link = rig
-    link.reading = lambda measured: (
+    clock, driver = rig
+    driver.reading = lambda measured: (
         altered(measured, field, value) if measured.seq == 20 else measured
     )
-    summary = run(fakes[2](lambda i: [0.1]), link, pendulum, seconds=5.0, clock=clock)
+    summary = run(fakes[2](lambda i: [0.1]), driver, seconds=5.0, clock=clock)
     assert summary.ended == "trip"
     assert reason in summary.reason
-    assert link.seq == 20  # the trip latches: nothing is read, nothing is sent
-    assert link.log[-1] == "damp"
+    assert driver.seq == 20  # the trip latches: nothing is read, nothing is sent
+    assert driver.log[-1] == "damp"
 
 
 def test_a_robot_that_is_silent_from_the_start_is_never_commanded(rig, pendulum, fakes):
-    clock, link = rig
-    link.reading = lambda measured: None
-    summary = run(fakes[2](lambda i: [0.1]), link, pendulum, seconds=5.0, clock=clock)
+    clock, driver = rig
+    driver.reading = lambda measured: None
+    summary = run(fakes[2](lambda i: [0.1]), driver, seconds=5.0, clock=clock)
     assert summary.reason == "no measurement came"
-    assert set(link.log) == {"damp"}
+    assert set(driver.log) == {"damp"}
 
 
 def test_a_robot_that_repeats_one_measurement_is_never_commanded(rig, pendulum, fakes):
-    clock, link = rig
-    first = link.read()
-    link.reading = lambda measured: first
-    summary = run(fakes[2](lambda i: [0.1]), link, pendulum, seconds=5.0, clock=clock)
+    clock, driver = rig
+    first = driver.read()
+    driver.reading = lambda measured: first
+    summary = run(fakes[2](lambda i: [0.1]), driver, seconds=5.0, clock=clock)
     assert "s old" in summary.reason
-    assert set(link.log) == {"damp"}
+    assert set(driver.log) == {"damp"}
 
 
 def test_old_rows_of_a_link_that_was_idle_are_waited_out(rig, pendulum, fakes):
-    clock, link = rig
-    link.reading = lambda measured: (
+    clock, driver = rig
+    driver.reading = lambda measured: (
         dataclasses.replace(measured, received=0) if measured.seq < 30 else measured
     )
-    summary = run(fakes[2](lambda i: [0.1]), link, pendulum, seconds=0.5, clock=clock)
+    summary = run(fakes[2](lambda i: [0.1]), driver, seconds=0.5, clock=clock)
     assert summary.ended == "done"
-    assert link.log[:30] == ["damp"] * 30
+    assert driver.log[:30] == ["damp"] * 30
 
 
 def test_a_command_that_is_not_finite_trips(rig, pendulum, fakes):
-    clock, link = rig
+    clock, driver = rig
     source = fakes[2](lambda i: [np.nan if i == 7 else 0.1])
-    summary = run(source, link, pendulum, seconds=5.0, clock=clock)
+    summary = run(source, driver, seconds=5.0, clock=clock)
     assert "command of 'pivot' is nan" in summary.reason
-    assert len(link.commands) == 1 + 7
-    assert np.isfinite(link.commands).all()
+    assert len(driver.commands) == 1 + 7
+    assert np.isfinite(driver.commands).all()
 
 
 def test_a_command_beyond_the_limits_is_clipped_and_counted(rig, pendulum, fakes):
-    clock, link = rig
+    clock, driver = rig
     source = fakes[2](lambda i: [5.0 if i % 2 else -0.5])
-    summary = run(source, link, pendulum, seconds=1.0, clock=clock)
+    summary = run(source, driver, seconds=1.0, clock=clock)
     assert summary.clips == 50
-    assert link.commands.max() == 2.0
+    assert driver.commands.max() == 2.0
 
 
 def test_an_exception_in_the_source_damps_and_goes_on(rig, pendulum, fakes):
-    clock, link = rig
+    clock, driver = rig
     with pytest.raises(ZeroDivisionError):
-        run(fakes[2](lambda i: [1 / (3 - i)]), link, pendulum, seconds=5.0, clock=clock)
-    assert link.log[-1] == "damp"
+        run(fakes[2](lambda i: [1 / (3 - i)]), driver, seconds=5.0, clock=clock)
+    assert driver.log[-1] == "damp"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_run_damped(rig, pendulum, fakes, number):
-    clock, link = rig
+    clock, driver = rig
     before = signal.getsignal(number)
 
     def function(i):
@@ -131,19 +132,19 @@ def test_a_signal_ends_the_run_damped(rig, pendulum, fakes, number):
             os.kill(os.getpid(), number)
         return [0.1]
 
-    summary = run(fakes[2](function), link, pendulum, seconds=5.0, clock=clock)
+    summary = run(fakes[2](function), driver, seconds=5.0, clock=clock)
     assert (summary.ended, summary.reason) == ("stopped", number.name)
     assert summary.ticks == 6
-    assert link.log[-1] == "damp"
+    assert driver.log[-1] == "damp"
     assert signal.getsignal(number) is before
 
 
 def test_late_ticks_are_skipped_and_counted_and_never_bunched(pendulum, fakes):
     clock = fakes[0]({40: 0.036, 80: 0.0049, 120: 0.0071})
-    link = fakes[1](pendulum, clock)
+    driver = fakes[1](pendulum, clock)
     times = []
-    link.reading = lambda measured: times.append(measured.stamp) or measured
-    summary = run(fakes[2](lambda i: [0.1]), link, pendulum, seconds=2.0, clock=clock)
+    driver.reading = lambda measured: times.append(measured.stamp) or measured
+    summary = run(fakes[2](lambda i: [0.1]), driver, seconds=2.0, clock=clock)
     assert summary.late_ticks == 4 + 1
     assert np.diff(times).min() > 0.5e7
     off_grid = (np.array(times) - times[0]) % 10_000_000
@@ -152,9 +153,9 @@ def test_late_ticks_are_skipped_and_counted_and_never_bunched(pendulum, fakes):
 
 
 def test_garbage_collection_is_as_before_after_a_run(rig, pendulum, fakes):
-    clock, link = rig
+    clock, driver = rig
     during = []
-    run(fakes[2](lambda i: during.append(gc.isenabled()) or [0.1]), link, pendulum, seconds=0.1,
+    run(fakes[2](lambda i: during.append(gc.isenabled()) or [0.1]), driver, seconds=0.1,
         clock=clock)  # fmt: skip
     assert gc.isenabled()
     assert not any(during)
@@ -162,16 +163,73 @@ def test_garbage_collection_is_as_before_after_a_run(rig, pendulum, fakes):
 
 
 def test_a_goal_that_does_not_fit_the_source_is_refused(rig, pendulum, fakes):
-    clock, link = rig
+    clock, driver = rig
     with pytest.raises(ControllerError, match="this source takes 0"):
-        run(fakes[2](lambda i: [0.1]), link, pendulum, seconds=1.0, goal=[1.0], clock=clock)
-    assert link.log == []
+        run(fakes[2](lambda i: [0.1]), driver, seconds=1.0, goal=[1.0], clock=clock)
+    assert driver.log == []
 
 
 def test_a_goal_that_is_not_finite_never_reaches_the_robot(rig, pendulum, fakes):
-    clock, link = rig
+    clock, driver = rig
     source = fakes[2](lambda i: [0.1])
     source.goal = (0.5,)
     with pytest.raises(ControllerError, match="finite"):
-        run(source, link, pendulum, seconds=1.0, goal=[float("nan")], clock=clock)
-    assert link.log == []
+        run(source, driver, seconds=1.0, goal=[float("nan")], clock=clock)
+    assert driver.log == []
+
+
+class Person:
+    """Does what a script says, by the number of the control step."""
+
+    def __init__(self, script):
+        self.script, self.step = script, -1
+
+    def poll(self):
+        self.step += 1
+        return self.script.get(self.step, Event.NONE)
+
+
+def test_somebody_who_stops_it_damps_at_once_and_goes_on_only_when_they_say_so(
+    rig, pendulum, fakes
+):
+    clock, driver = rig
+    states = []
+    person = Person({50: Event.STOP, 200: Event.REARM})
+    summary = run(fakes[2](lambda i: [0.1]), driver, seconds=1.0, clock=clock, operator=person,
+                  on_progress=lambda state, _: states.append(state))  # fmt: skip
+    assert summary.ended == "done"
+    assert list(dict.fromkeys(states)) == [State.DAMP, State.READY, State.RUNNING]
+    entries = ["damp" if isinstance(entry, str) else "command" for entry in driver.log]
+    assert set(entries[50:203]) == {"damp"}
+    assert entries[203] == "command"
+    assert summary.ticks == 100 + 50 - 4  # a second after the re-arm, and what went before
+
+
+def test_a_rearm_without_a_trip_changes_nothing(rig, fakes):
+    clock, driver = rig
+    person = Person({50: Event.REARM})
+    summary = run(fakes[2](lambda i: [0.1]), driver, seconds=1.0, clock=clock, operator=person)
+    assert (summary.ended, summary.ticks) == ("done", 100)
+
+
+def test_a_trip_waits_for_somebody_until_it_is_ended(rig, fakes):
+    clock, driver = rig
+    driver.reading = lambda measured: None if measured.seq == 40 else measured
+
+    class Leaves(Person):
+        def poll(self):
+            if self.step == 300:
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().poll()
+
+    summary = run(fakes[2](lambda i: [0.1]), driver, seconds=1.0, clock=clock,
+                  operator=Leaves({}))  # fmt: skip
+    assert (summary.ended, summary.reason) == ("trip", "no measurement came")
+    assert driver.log[-1] == "damp"
+
+
+def test_in_shadow_nothing_is_sent_at_all(rig, fakes):
+    clock, driver = rig
+    summary = run(fakes[2](lambda i: [0.1]), driver, seconds=1.0, clock=clock, shadow=True)
+    assert summary.ticks == 100
+    assert driver.log == []

@@ -10,10 +10,11 @@ import time
 import numpy as np
 import pytest
 
-from sim2real.deploy.link import Measurement
-from sim2real.deploy.loop import State, run
+from sim2real.deploy.driver import Measurement
+from sim2real.deploy.loop import run
 from sim2real.deploy.recorder import Recorder
 from sim2real.deploy.recording import read_recording
+from sim2real.deploy.supervisor import Decision, State
 from sim2real.errors import LogError
 from sim2real.signals import Measured
 
@@ -25,11 +26,15 @@ def measurement(i, joints=1):
     return Measurement(seq=i, stamp=5 * MS * i, received=0, signals=signals)
 
 
+def running(command):
+    return Decision(state=State.RUNNING, command=command, wanted=command)
+
+
 def record(path, robot, count, **changes):
     with Recorder(path, robot, **changes) as recorder:
         for i in range(count):
             command = np.full(len(robot.driven), 0.01 * i)
-            recorder.record(i, State.RUNNING, measurement(i, len(robot.joints)), command)
+            recorder.record(i, measurement(i, len(robot.joints)), running(command))
             if i % 200 == 199:
                 time.sleep(0.005)
     return recorder
@@ -58,7 +63,17 @@ def test_any_mcap_reader_finds_two_json_channels(tmp_path, pendulum):
     with (tmp_path / "run.mcap").open("rb") as file:
         rows = list(make_reader(file).iter_messages())
     assert {channel.topic for _, channel, _ in rows} == {"measurement", "command"}
-    assert json.loads(rows[-1][2].data).keys() == {"stamp", "state", "command"}
+    assert json.loads(rows[-1][2].data).keys() == {
+        "stamp",
+        "tick",
+        "state",
+        "verdict",
+        "event",
+        "stiffness",
+        "command",
+        "wanted",
+        "goal",
+    }
     schema = json.loads(rows[0][0].data)
     assert rows[0][0].encoding == "jsonschema"
     assert set(schema["properties"]) == set(json.loads(rows[0][2].data))
@@ -66,11 +81,12 @@ def test_any_mcap_reader_finds_two_json_channels(tmp_path, pendulum):
 
 def test_only_steps_in_which_the_source_commanded_are_read(tmp_path, pendulum):
     with Recorder(tmp_path / "run.mcap", pendulum) as recorder:
-        recorder.record(0, State.DAMP, measurement(0), None)
-        recorder.record(1, State.READY, measurement(1), np.array([0.0]))
+        recorder.record(0, measurement(0), Decision(state=State.DAMP))
+        ready = Decision(state=State.READY, command=np.zeros(1))
+        recorder.record(1, measurement(1), ready)
         for i in (2, 3, 3, 4):  # the third step acted on the measurement of the second
-            recorder.record(i, State.RUNNING, measurement(i), np.array([0.5 * i]))
-        recorder.record(6, State.RUNNING, measurement(6), None)
+            recorder.record(i, measurement(i), running(np.array([0.5 * i])))
+        recorder.record(6, measurement(6), Decision(state=State.RUNNING))
     trajectory, _ = read_recording(tmp_path / "run.mcap")
     np.testing.assert_array_equal(trajectory.command[:, 0], [1.0, 1.5, 2.0])
 
@@ -92,7 +108,8 @@ def test_a_damaged_chunk_ends_the_reading(tmp_path, pendulum):
     path = tmp_path / "run.mcap"
     record(path, pendulum, 1000)
     content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 0xFF
+    middle = len(content) // 2
+    content[middle : middle + 6000] = bytes(6000)  # a chunk and the index that follows it
     path.write_bytes(content)
     assert 2 <= len(read_recording(path)[0].time) < 1000
 
@@ -134,13 +151,13 @@ def test_a_recording_is_not_overwritten(tmp_path, pendulum):
         record(tmp_path / "run.mcap", pendulum, 10)
 
 
-def test_a_full_pipe_drops_and_counts_rows_and_never_waits(tmp_path, pendulum):
+def test_a_ring_that_runs_over_counts_the_rows_and_never_waits(tmp_path, pendulum):
     with Recorder(tmp_path / "run.mcap", pendulum) as recorder:
         writer = recorder._process
         assert writer is not None
         os.kill(writer.pid, signal.SIGSTOP)
         for i in range(5000):
-            recorder.record(i, State.RUNNING, measurement(i), np.zeros(1))
+            recorder.record(i, measurement(i), running(np.zeros(1)))
         os.kill(writer.pid, signal.SIGCONT)
     assert 0 < recorder.dropped < 5000
     assert len(read_recording(tmp_path / "run.mcap")[0].time) == 5000 - recorder.dropped
@@ -153,8 +170,7 @@ def test_a_writer_that_died_is_an_error_after_the_run_not_in_it(tmp_path, pendul
             recorder._process.kill()
             recorder._process.wait()
             for i in range(100):
-                recorder.record(i, State.RUNNING, measurement(i), np.zeros(1))
-            assert recorder.dropped > 0
+                recorder.record(i, measurement(i), running(np.zeros(1)))
 
     with pytest.raises(LogError, match="last rows are missing"):
         play()
@@ -165,8 +181,9 @@ def test_a_recording_is_complete_although_the_control_process_was_killed(tmp_pat
         import os, signal, sys, time
         from pathlib import Path
         import numpy as np
-        from sim2real.deploy.link import Measurement
+        from sim2real.deploy.driver import Measurement
         from sim2real.deploy.recorder import Recorder
+        from sim2real.deploy.supervisor import Decision, State
         from sim2real.shipped import find_robot
         from sim2real.signals import Measured
 
@@ -174,7 +191,7 @@ def test_a_recording_is_complete_although_the_control_process_was_killed(tmp_pat
             for i in range(300):
                 still = Measured(position=np.zeros(1), velocity=np.zeros(1))
                 row = Measurement(seq=i, stamp=i, received=0, signals=still)
-                recorder.record(i, 3, row, np.zeros(1))
+                recorder.record(i, row, Decision(state=State.RUNNING, command=np.zeros(1)))
             os.kill(os.getpid(), signal.SIGKILL)
     """
     path = tmp_path / "run.mcap"
@@ -188,12 +205,53 @@ def test_a_recording_is_complete_although_the_control_process_was_killed(tmp_pat
 
 
 def test_a_run_is_recorded(tmp_path, rig, pendulum, fakes):
-    clock, link = rig
+    clock, driver = rig
     source = fakes[2](lambda i: [0.001 * i])
     with Recorder(tmp_path / "run.mcap", pendulum, origin=source.origin) as recorder:
-        summary = run(source, link, pendulum, seconds=1.0, recorder=recorder, clock=clock)
+        summary = run(source, driver, seconds=1.0, recorder=recorder, clock=clock)
     trajectory, metadata = read_recording(tmp_path / "run.mcap")
     assert summary.dropped_rows == recorder.dropped == 0
     assert metadata["origin"] == {"kind": "fake"}
     assert trajectory.rate == pytest.approx(100.0)
     np.testing.assert_array_equal(trajectory.command[:, 0], 0.001 * np.arange(100))
+
+
+def test_a_black_box_writes_its_last_half_minute_when_told_and_else_nothing(tmp_path, pendulum):
+    for told in (False, True):
+        path = tmp_path / "trips" / f"{told}.mcap"
+        with Recorder(path, pendulum, black_box=True) as recorder:
+            for i in range(5000):
+                recorder.record(i, measurement(i), running(np.full(1, 0.1 * i)))
+            if told:
+                recorder.keep()
+        assert path.exists() == told
+    trajectory, _ = read_recording(path)
+    assert len(trajectory.time) == 30 * 100 - 1
+    assert trajectory.command[-1] == pytest.approx(0.1 * 4999)
+
+
+def test_a_black_box_survives_a_process_that_is_killed(tmp_path, pendulum):
+    code = """
+        import os, signal, sys
+        from pathlib import Path
+        import numpy as np
+        from sim2real.deploy.driver import Measurement
+        from sim2real.deploy.recorder import Recorder
+        from sim2real.deploy.supervisor import Decision, State
+        from sim2real.shipped import find_robot
+        from sim2real.signals import Measured
+
+        with Recorder(Path(sys.argv[1]), find_robot("pendulum"), black_box=True) as recorder:
+            for i in range(300):
+                still = Measured(position=np.zeros(1), velocity=np.zeros(1))
+                row = Measurement(seq=i, stamp=i, received=0, signals=still)
+                recorder.record(i, row, Decision(state=State.RUNNING, command=np.zeros(1)))
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    path = tmp_path / "run.mcap"
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code), str(path)], check=False)
+    end = time.monotonic() + 20.0
+    while not (path.exists() and path.read_bytes().endswith(b"MCAP0\r\n")):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert len(read_recording(path)[0].time) == 300

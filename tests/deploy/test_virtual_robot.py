@@ -10,19 +10,22 @@ import time
 import numpy as np
 import pytest
 
+from sim2real.deploy.driver import connected
+from sim2real.deploy.drivers.udp import UdpDriver
+from sim2real.deploy.envelope.bounds import Envelope
 from sim2real.deploy.excitation import Excitation
 from sim2real.deploy.loop import run
 from sim2real.deploy.recorder import Recorder
 from sim2real.deploy.recording import read_recording
-from sim2real.deploy.udp import UdpLink
-from sim2real.deploy.udp_robot import UdpRobot
+from sim2real.deploy.robot_side.udp_robot import UdpRobot
 from sim2real.errors import LinkError, RobotError
+from sim2real.robot import EnvelopeOptions
 
 pytest.importorskip("mujoco")
 
 SERVER = """
     import dataclasses
-    from sim2real.deploy.udp_robot import UdpRobot
+    from sim2real.deploy.robot_side.udp_robot import UdpRobot
     from sim2real.shipped import find_robot
     from sim2real.sim.mujoco_batch import MujocoSimulator
     from sim2real.sim.virtual_robot import serve
@@ -37,17 +40,26 @@ SERVER = """
 CLIENT = """
     import sys, time
     import numpy as np
-    from sim2real.deploy.udp import UdpLink
+    from sim2real.deploy.driver import Command
+    from sim2real.deploy.drivers.udp import UdpDriver
     from sim2real.shipped import find_robot
 
-    link = UdpLink(find_robot("pendulum"), sys.argv[1])
-    link.open()
+    driver = UdpDriver(find_robot("pendulum"), sys.argv[1])
+    driver.open()
     while True:
-        link.read()
-        link.write(np.array([1.9]), 0.3)
+        stamp = driver.read().stamp
+        command = Command(seq=stamp, valid_until=stamp + 300_000_000, target=np.array([1.9]))
+        driver.write(command)
         print("writing", flush=True)
         time.sleep(0.01)
 """
+
+
+@pytest.fixture
+def patient(pendulum):
+    """The pendulum's envelope, on a machine that is busy with other tests."""
+    robot = dataclasses.replace(pendulum, envelope=EnvelopeOptions(overruns=100))
+    return Envelope.of(robot, max_age=1.0)
 
 
 @contextlib.contextmanager
@@ -60,13 +72,16 @@ def process(code, *arguments):
             child.terminate()
 
 
-def test_an_excitation_is_played_on_a_robot_in_another_process_and_recorded(tmp_path, pendulum):
+def test_an_excitation_is_played_on_a_robot_in_another_process_and_recorded(
+    tmp_path, pendulum, patient
+):
     path = tmp_path / "run.mcap"
     source = Excitation(pendulum, seconds=3.0, band=(0.5, 1.5))
     with process(SERVER) as (server, address):
-        with UdpLink(pendulum, address) as link, Recorder(path, pendulum) as recorder:
-            link.reset()
-            summary = run(source, link, pendulum, seconds=3.0, recorder=recorder, lease=1.0)
+        driver = UdpDriver(pendulum, address)
+        with connected(driver), Recorder(path, pendulum) as recorder:
+            driver.reset()
+            summary = run(source, driver, seconds=3.0, recorder=recorder, envelope=patient)
         server.terminate()
         assert server.wait(10) == 0  # SIGTERM stops it cleanly
     trajectory, _ = read_recording(path)
@@ -86,28 +101,28 @@ def test_a_robot_whose_client_is_killed_damps(pendulum):
             assert client.stdout.readline() == "writing\n"
         os.kill(client.pid, signal.SIGKILL)
         client.wait()
-        link = UdpLink(pendulum, address)
+        driver = UdpDriver(pendulum, address)
         end = time.monotonic() + 10.0
         while True:  # the robot is free again half a second after the client's last word
             try:
-                link.open()
+                driver.open()
                 break
             except LinkError:
                 assert time.monotonic() < end
-        with link:
+        with connected(driver):
             while True:  # damped it comes to rest hanging: 1.9 Nm would hold it at 0.7 rad
-                now = link.read()
+                now = driver.read()
                 if abs(now.signals.position[0]) < 0.2 and abs(now.signals.velocity[0]) < 0.1:
                     break
                 assert time.monotonic() < end
                 time.sleep(0.01)
 
 
-def test_a_robot_can_be_driven_again_after_a_pause_over_the_same_link(pendulum):
+def test_a_robot_can_be_driven_again_after_a_pause_over_the_same_driver(pendulum, patient):
     source = Excitation(pendulum, seconds=1.0, band=(0.5, 1.5))
-    with process(SERVER) as (_, address), UdpLink(pendulum, address) as link:
+    with process(SERVER) as (_, address), connected(UdpDriver(pendulum, address)) as driver:
         for _ in range(2):
-            assert run(source, link, pendulum, seconds=0.3, lease=1.0).ended == "done"
+            assert run(source, driver, seconds=0.3, envelope=patient).ended == "done"
             time.sleep(0.7)  # longer than a silent client holds the robot
 
 

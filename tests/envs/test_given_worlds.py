@@ -21,7 +21,7 @@ def push(env, steps):
 def test_the_worlds_that_a_seed_draws_give_the_same_episode_when_given():
     drawn, given = make(), make()
     first, _ = drawn.reset(seed=3)
-    second, _ = given.reset(seed=3, options={"worlds": drawn.worlds.copy()})
+    second, _ = given.reset(seed=3, options={"worlds": drawn.values.copy()})
     np.testing.assert_array_equal(first, second)
     for one, other in zip(push(drawn, 30), push(given, 30), strict=True):
         np.testing.assert_array_equal(one[0], other[0])
@@ -35,7 +35,7 @@ def test_given_worlds_are_what_is_simulated():
     env.reset(seed=0, options={"worlds": worlds})
     body = env.sim.model.body("bob").id
     np.testing.assert_array_equal(env.sim.fields.expand("body_mass")[:, body], worlds[:, column])
-    np.testing.assert_array_equal(env.worlds, worlds)
+    np.testing.assert_array_equal(env.values, worlds)
     assert np.isnan(env.privileged).all()
 
 
@@ -44,7 +44,7 @@ def test_the_next_episodes_are_drawn_again():
     env.reset(seed=0, options={"worlds": np.tile(env.randomizer.parameters.nominal, (4, 1))})
     env.reset()
     free.reset(seed=0), free.reset()
-    np.testing.assert_array_equal(env.worlds, free.worlds)
+    np.testing.assert_array_equal(env.values, free.values)
 
 
 def test_given_worlds_continue_from_a_saved_state():

@@ -9,7 +9,13 @@ from sim2real import shipped
 from sim2real.envs.replay import replay
 from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.parameters.correlation import Correlation
+from sim2real.parameters.distributions import Beta
+from sim2real.parameters.names import ParameterName
 from sim2real.parameters.posterior import Posterior, Samples
+from sim2real.parameters.ranges import Range
+from sim2real.randomization.inventory import inventory
+from sim2real.randomization.terms import TERMS
+from sim2real.sim.model import compile_model
 
 SEED, K = 5, 7
 
@@ -77,6 +83,43 @@ def test_other_numbers_of_environments_and_threads_change_nothing(name):
     assert_same(course(few, K, episode=0, nsteps=40), course(many, K, episode=0, nsteps=40))
 
 
+MOMENTS = ({}, {"when": "step"}, {"every": 0.1}, {"when": "start"})
+
+
+def with_everything(name):
+    """Return a robot of which all is drawn that there is, at all moments, from usual ranges."""
+    robot, ranges = shipped.find_robot(name), {}
+    for i, entry in enumerate(inventory(robot, compile_model(robot))):
+        parameter = ParameterName.parse(entry.name)
+        usual = TERMS[f"{parameter.kind}.{parameter.attribute}"].usual
+        nothing = usual is None or (usual.operation == "scale" and entry.nominal == 0.0)
+        # restitution and length_at_mass stand for others that are here; lengths move places
+        if not nothing and parameter.attribute not in ("restitution", "length_at_mass", "length"):
+            ranges[entry.name] = usual.to_toml() | MOMENTS[i % 4]
+    return dataclasses.replace(robot, randomize=ranges, impossible="redraw")
+
+
+@pytest.mark.parametrize(("name", "least"), [("double_pendulum", 150), ("hopper", 350)])
+def test_an_episode_in_which_everything_is_drawn_is_replayed_bit_for_bit(name, least):
+    robot = with_everything(name)
+    large = RobotVectorEnv(robot, K + 1, nthread=2)
+    assert len(large.randomizer.names) > least
+    truth = course(large, K, episode=0, nsteps=20)
+    alone = replay(robot, seed=SEED, environment=K, episode=0)
+    assert_same(truth, course(alone, 0, episode=0, nsteps=20))
+
+
+@pytest.mark.parametrize("key", ["position_delay", "velocity_delay_jitter"])
+@pytest.mark.parametrize("when", [{"every": 0.1}, {"when": "step"}], ids=["interval", "step"])
+def test_a_sensors_delay_that_grows_within_an_episode_finds_its_past(key, when):
+    """However short the delays were when the episode began, in whichever environments."""
+    ranges = {f"joint.pivot.{key}": {"set": [0.0, 0.2], **when}}
+    robot = dataclasses.replace(shipped.find_robot("pendulum"), randomize=ranges)
+    large = course(RobotVectorEnv(robot, 24), K, episode=0, nsteps=60)
+    alone = replay(robot, seed=SEED, environment=K, episode=0)
+    assert_same(large, course(alone, 0, episode=0, nsteps=60))
+
+
 @pytest.mark.parametrize("name", shipped.robot_names())
 def test_other_orders_of_the_parameters_change_nothing(name):
     robot = restless(name)
@@ -128,6 +171,47 @@ def test_a_world_of_a_share_of_a_posteriors_samples_is_replayed_too():
         truth = course(large, k, episode=0, nsteps=30)
         alone = replay(robot, seed=SEED, environment=k, episode=0, **options)
         assert_same(truth, course(alone, 0, episode=0, nsteps=30))
+
+
+@pytest.mark.parametrize("name", ["so101", "quadruped"])
+def test_a_world_of_ranges_that_moved_is_replayed_from_its_row(name):
+    """Also what the critic saw, and what is drawn beside them within the episode."""
+    robot = restless(name)
+    large = RobotVectorEnv(robot, 12, seed=SEED)
+    chosen = list(large.randomizer.movable)[:4]
+    shapes = {}
+    for each in chosen:
+        column = large.randomizer.names.index(each)
+        low, high = robot.ranges[each].bounds(large.randomizer.parameters.nominal[column])
+        shapes[each] = Range("set", Beta(2.0, 3.0, low, high))
+    large.randomize(shapes, boundary=0.5)
+    truth = course(large, K, episode=0, nsteps=30)
+    row = dict(zip(large.randomizer.names, truth[0][2], strict=True))
+    moved = {each: row[each] for each in chosen}
+    alone = replay(robot, seed=SEED, environment=K, episode=0, moved=moved)
+    large.reset(seed=SEED)
+    shown = large.privileged[K]
+    assert not any(step[-1] or step[-2] for step in truth)
+    assert_same(truth, course(alone, 0, episode=0, nsteps=30))
+    alone.reset(options={"episode": 0})
+    np.testing.assert_array_equal(shown, alone.privileged[0])
+
+
+def test_a_posterior_may_know_longer_delays_than_the_ranges():
+    robot = shipped.find_robot("pendulum")
+    known = Posterior(
+        names=("actuator.pivot.delay",), mean=(0.2,), covariance=((1e-4,),), lower=(0.1,),
+        upper=(0.3,), origin={})  # fmt: skip
+    assert robot.ranges["actuator.pivot.delay"].bounds(0.0)[1] == 0.06
+    env = RobotVectorEnv(robot, 3, posterior=known)
+    env.reset()
+    delay = env.values[:, env.randomizer.names.index("actuator.pivot.delay")]
+    assert (delay > 0.1).all()
+    force = env.sim.fields.bind("actuator_force")
+    for step in range(1, 30):  # 10 ms each
+        env.step(np.full((3, 1), 0.5, np.float32))
+        acts = (np.abs(force[:, 0]) > 0.1).tolist()
+        assert acts == (0.01 * step > delay + 1e-9).tolist()
 
 
 def test_a_world_of_a_curriculum_is_replayed_at_its_progress():

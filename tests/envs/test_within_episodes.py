@@ -8,6 +8,7 @@ import pytest
 
 from sim2real import shipped
 from sim2real.envs.vector_env import RobotVectorEnv
+from sim2real.envs.worlds import Worlds
 from sim2real.parameters.ranges import Range
 from sim2real.randomization.draws import Instant
 from sim2real.randomization.engine import Randomizer
@@ -154,5 +155,5 @@ def test_without_ranges_within_episodes_nothing_is_drawn_there(monkeypatch):
     env = RobotVectorEnv(PENDULUM, 2, seed=1)
     env.reset()
     assert not env.randomizer.varies
-    monkeypatch.setattr(RobotVectorEnv, "_vary", None)
+    monkeypatch.setattr(Worlds, "vary", None)
     env.step(np.zeros((2, 1), np.float32))

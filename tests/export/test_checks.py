@@ -136,7 +136,7 @@ def test_training_mode_and_dropout_do_not_reach_the_file(tmp_path):
 def test_a_graph_that_is_not_what_was_asked_for_is_refused(damage, match, tmp_path, monkeypatch):
     made = _hand_made()
     damage(made)
-    monkeypatch.setattr(onnx_file, "_to_onnx", lambda graph, opset: made)
+    monkeypatch.setattr(onnx_file, "to_onnx", lambda graph, opset: made)
     refused(Linear(), tmp_path, match)
 
 

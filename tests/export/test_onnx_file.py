@@ -105,7 +105,7 @@ def test_numbers_in_the_metadata_keep_all_their_digits(tmp_path):
 
 
 def test_a_graph_that_deviates_from_torch_is_not_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(onnx_file, "_to_onnx", _wrong_graph(onnx_file._to_onnx))
+    monkeypatch.setattr(onnx_file, "to_onnx", _wrong_graph(onnx_file.to_onnx))
     with pytest.raises(ControllerError, match="deviates from torch"):
         exported("pendulum", tmp_path)
     assert not list(tmp_path.iterdir())

@@ -66,10 +66,10 @@ def nothing(observation):
     return observation
 
 
-def test_lambda_brings_the_spread_of_delta_r_to_that_of_the_reward(make):
+def test_lambda_brings_the_spread_of_delta_r_to_a_share_of_the_rewards_size(make):
     correction = make(strength=0.5)
     source = some(4000, size=2.0)
-    reward = 0.3 * np.random.default_rng(1).standard_normal(4000)
+    reward = np.full(4000, -0.3)
     assert not correction.bonus(source).any()
     correction.learn(nothing, source, reward, 0.5)
     assert correction.bonus(source).std() == pytest.approx(0.15, rel=0.1)
@@ -150,15 +150,36 @@ def test_how_far_a_runner_has_come_is_not_its_state():
     env = RobotVectorEnv(find_robot("half_cheetah"), 1, randomized=False)
     env.reset()
     reader = StateReader(env)
-    # eight positions that the policy sees, nine velocities; six commands
-    assert reader.sizes == (17, 6, 17)
+    # eight positions that the policy sees, nine velocities; six commands; whether it is over
+    assert reader.sizes == (17, 6, 18)
+
+
+def test_a_fall_is_over_only_where_the_task_says_so():
+    hopper = find_robot("hopper")
+    nowhere = replace(hopper, task=hopper.task | {"healthy": {}})
+    ended = []
+    for robot in (hopper, nowhere):
+        env = RobotVectorEnv(robot, 4, randomized=False)
+        recorder = Recorder(env, StateReader(env))
+        env.reset()
+        for _ in range(60):
+            env.step(np.ones((4, 3)))
+        ended.append(recorder.take()[0].change[:, -1].sum())
+    assert ended[0] >= 4.0
+    assert ended[1] == 0.0
+
+
+def test_without_any_reward_the_gap_is_all_that_counts(make):
+    correction = make()
+    correction.learn(nothing, some(400), np.zeros(400), 1.0)
+    assert correction.scale == 1.0
 
 
 def test_an_angle_that_the_policy_sees_as_one_does_not_jump(pendulum):
     env = RobotVectorEnv(pendulum, 4, randomized=False)
     env.reset()
     reader = StateReader(env)
-    assert reader.sizes == (3, 1, 2)
+    assert reader.sizes == (3, 1, 3)
     recorder = Recorder(env, reader)
     position = np.array([3.1, -3.1, 9.4, 0.0])
     velocity = np.array([12.0, -12.0, 12.0, 0.0])
@@ -166,7 +187,7 @@ def test_an_angle_that_the_policy_sees_as_one_does_not_jump(pendulum):
         np.arange(4, dtype=np.int32), position[:, None], velocity[:, None], np.zeros((4, 1))
     )
     env.step(np.zeros((4, 1)))
-    (step,), good = recorder.take()
+    step, good = recorder.take()
     assert good.all()
     np.testing.assert_allclose(step.change[:, 0], 0.01 * velocity, atol=0.01)
 
@@ -205,6 +226,7 @@ def test_a_representation_of_the_target_does_not_foresee_another():
     [
         ({"method": "reward"}, "a target is missing"),
         ({"method": "reward", "logs": ("a",), "changed": CHANGED}, "not both"),
+        ({"method": "reward", "logs": ("a",), "engine": "bullet"}, "not both"),
         ({"method": "mix", "logs": ("a",)}, "which logs do not hold"),
         ({"keep": 0.0}, "keep must be in"),
         ({"steps": 0}, "at least 1"),
@@ -222,4 +244,5 @@ def test_diagnoses_name_what_is_wrong():
     assert "saturated" in warnings({"clipped": 0.5}, 0.1)[0]
     assert "overlap" in warnings({"known": 0.2}, 0.1)[0]
     assert "global gap" in warnings({"delta_r": -0.6}, 0.9)[0]
+    assert "unforeseen" in warnings({"foreseen": 0.05}, 0.9)[0]
     assert not warnings({"delta_r": -0.6}, 0.1)  # it may still find a way

@@ -47,6 +47,31 @@ def test_where_policies_went_is_no_gap():
     assert np.abs(estimator.delta_r(shifted(1000, 2, state=0.5)).mean()) < 0.1
 
 
+def curved(n, seed, visited, dead=1.0):
+    """Return what a system without noise does, whose change tells where it was."""
+    rng = np.random.default_rng(seed)
+    state, action = visited + rng.normal(size=(n, 2)), rng.normal(size=(n, 1))
+    change = state[:, :1] * state[:, 1:] + dead * action
+    return Transitions(state=state, action=action, change=0.1 * change)
+
+
+def test_what_a_change_tells_of_where_it_was_is_no_gap():
+    """Without noise in the domains, and with that of a training in the classifiers."""
+    estimator = GapEstimator((2, 1, 1), EstimatorSettings(), seed=0)
+    fit = estimator.fit(curved(8000, 0, 0.0), curved(2000, 1, 0.8), 400)
+    assert fit.sa_accuracy > 0.7
+    assert np.abs(estimator.delta_r(curved(2000, 2, 0.4))).mean() < 0.02
+
+
+def test_a_dead_action_is_punished_where_it_is_used_wherever_the_domains_were():
+    estimator = GapEstimator((2, 1, 1), EstimatorSettings(), seed=0)
+    estimator.fit(curved(8000, 0, 0.0), curved(2000, 1, 0.8, dead=0.0), 600)
+    check = curved(2000, 2, 0.4)
+    value, effort = estimator.delta_r(check), np.square(check.action[:, 0])
+    assert np.corrcoef(value, -effort)[0, 1] > 0.6
+    assert np.abs(np.corrcoef(value, check.state[:, 0])[0, 1]) < 0.15
+
+
 def test_a_shift_of_the_next_state_is_seen_with_its_sign():
     estimator = GapEstimator((2, 1, 2), SETTINGS, seed=0)
     estimator.fit(shifted(4000, 0), shifted(1000, 1, change=0.1), 400)
@@ -90,7 +115,9 @@ def test_it_continues_exactly_from_its_state():
     np.testing.assert_array_equal(one.delta_r(source), other.delta_r(source))
 
 
-@pytest.mark.parametrize("wrong", [{"members": 0}, {"noise": -1.0}, {"held_out": 0.9}])
+@pytest.mark.parametrize(
+    "wrong", [{"members": 0}, {"noise": -1.0}, {"blur": -1.0}, {"held_out": 0.9}]
+)
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(ConfigError):
         EstimatorSettings(**wrong)

@@ -186,3 +186,31 @@ def test_settings_that_mean_nothing_are_refused(settings: dict[str, float]) -> N
 def test_a_model_without_parameters_is_refused() -> None:
     with pytest.raises(ConfigError, match="nothing to adapt"):
         MAML(nn.Tanh(), mean_squared_error)
+
+
+class Exploding(nn.Module):
+    """Its gradient is infinite where its prediction is not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1, dtype=torch.float64))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return inputs + (self.weight - 1.0).abs().sqrt()
+
+
+def test_a_task_whose_gradient_is_not_finite_keeps_the_shared_weights() -> None:
+    maml = MAML(Exploding(), mean_squared_error, InnerSettings(rate=0.1)).double()
+    x = torch.ones(1, 3, 1, dtype=torch.float64)
+    adapted = maml.adapt(x, x + 1.0, steps=2)
+    assert torch.equal(adapted(x), x)
+
+
+def test_an_mlp_whose_gradient_is_not_finite_keeps_the_shared_weights() -> None:
+    model = mlp(nn.ReLU)
+    maml = MAML(model, mean_squared_error, InnerSettings(rate=0.1)).double()
+    x, y = tasks(3)
+    y[1] *= 1e200  # its squared error is infinite; the others' are not
+    adapted = maml.adapt(x, y)
+    assert torch.equal(adapted(x)[1], model(x)[1])
+    assert (adapted(x)[0] != model(x)[0]).any()

@@ -82,6 +82,18 @@ def test_a_range_that_can_draw_the_impossible_is_refused(sim, name, data):
         Randomizer(sim, {name: Range.parse(data, name)}, seed=1)
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("joint.pivot.stiffness", {"scale": [0.5, 2.0]}, "nominal value is 0.*set or add"),
+        ("joint.pivot.position_freeze_time", {"add": [0.0, 1.0]}, "nominal value is inf.*set"),
+    ],
+)
+def test_a_range_that_changes_nothing_is_refused(sim, name, data, says):
+    with pytest.raises(ParameterError, match=says):
+        Randomizer(sim, {name: Range.parse(data, name)}, seed=1)
+
+
 # --- when a parameter is drawn ------------------------------------------------------------------
 
 WITHIN = {
@@ -325,9 +337,10 @@ def test_what_is_only_impossible_together_is_clipped_to_the_boundary(sim, condit
     assert touching.sum() == engine.mender.count > 1000
 
 
-def test_what_is_impossible_together_is_an_error_unless_said_otherwise(sim, conditional):
-    with pytest.raises(ParameterError, match="impossible together: Damping must not exceed"):
-        Randomizer(sim, conditional, seed=1).draw(MANY, ZERO)
+def test_ranges_that_are_impossible_together_are_refused_when_declared(sim, conditional):
+    says = 'impossible together: Damping must not exceed.* or say impossible = "redraw"'
+    with pytest.raises(ParameterError, match=says):
+        Randomizer(sim, conditional, seed=1)
 
 
 def test_a_condition_holds_within_an_episode_given_the_rest_of_the_world(sim, conditional):

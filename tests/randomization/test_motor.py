@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from sim2real.errors import ConfigError, ParameterError
+from sim2real.parameters.ranges import Range
+from sim2real.randomization.engine import Randomizer
 from sim2real.randomization.parameters import ParameterSet
 from sim2real.robot import Joint, Limits, LuGre, Motor
 from sim2real.sim.mujoco_batch import MujocoSimulator
@@ -107,6 +109,21 @@ def test_lugre_friction_sticks_below_the_static_torque_and_slides_above(drive):
     assert sim.velocity[0, 0] > 1.0
 
 
+def test_static_friction_below_coulombs_is_refused_and_drawn_again(drive):
+    """As a motor's table with such numbers is."""
+    lugre = LuGre(stiffness=100.0, damping=0.01, coulomb=0.2, static=0.25, stribeck=0.01)
+    sim = drive(motor=dataclasses.replace(MOTOR, lugre=lugre))
+    with pytest.raises(ParameterError, match="must not be below the Coulomb torque"):
+        ParameterSet(sim.model, ("j",), ["actuator.j.lugre[3]"]).write(
+            sim, np.zeros(1, np.int32), np.full((1, 1), 0.19))  # fmt: skip
+    apart = {"scale": [0.5, 1.5]}
+    ranges = {f"actuator.j.lugre[{i}]": Range.parse(apart, "") for i in (2, 3)}
+    engine = Randomizer(sim, ranges, seed=0, impossible="redraw")
+    values, _ = engine.draw(np.arange(500), np.zeros(500, np.int64))
+    assert (values[:, 1] >= values[:, 0]).all()
+    assert engine.mender.count > 20
+
+
 def test_sliding_lugre_friction_is_coulombs(drive):
     # little bristle damping: the implicit integrator adds timestep × damping to the inertia
     lugre = LuGre(stiffness=100.0, damping=0.01, coulomb=0.2, static=0.3, stribeck=0.01)
@@ -133,6 +150,53 @@ def test_gains_of_a_dc_servo_can_be_drawn(drive):
     sim = drive(mode="position", kp=5.0, kd=0.2, action_scale=1.0)
     write(sim, kp=[7.0], kd=[0.3])
     np.testing.assert_array_equal(sim.fields.expand("actuator_gainprm")[0, 0, [4, 6]], [7.0, 0.3])
+
+
+@pytest.mark.parametrize("mode", ["torque", "position"])
+def test_a_broken_dc_motor_gives_no_torque_from_its_time_on(drive, mode):
+    servo = {"kp": 5.0, "kd": 0.2, "action_scale": 1.0} if mode == "position" else {}
+    sim = drive(2, mode=mode, **servo)
+    write(sim, failure_time=[0.1, 1e9])
+    run(sim, 0.5, 0.1)
+    broken, whole = sim.velocity[:, 0].copy()
+    assert broken == whole > 0.0
+    for _ in range(20):
+        sim.step(np.full((2, 1), 0.5))
+    assert sim.velocity[0, 0] == broken
+    assert sim.velocity[1, 0] != whole
+    assert not sim.diverged.any()
+
+
+@pytest.mark.parametrize("mode", ["torque", "position"])
+def test_heat_takes_as_much_of_a_dc_motor_as_of_an_ideal_one(drive, mode):
+    """What counts is the torque that its driver gives, whatever its circuit's numbers are."""
+    servo = {"kp": 5.0, "kd": 0.2, "action_scale": 1.0} if mode == "position" else {}
+    limits = Limits(torque=1.0, velocity=1e3, position=(-100.0, 100.0))
+    strong = dataclasses.replace(MOTOR, voltage=1e4)
+    speeds = []
+    for motor in (strong, None):
+        sim = drive(mode=mode, motor=motor, limits=limits, **servo)
+        write(sim, thermal_fade=[0.8], thermal_time=[0.2])
+        speeds.append(run(sim, 0.6, 0.5).copy())
+    np.testing.assert_allclose(*speeds, rtol=1e-6)
+
+
+def test_a_dc_motor_crosses_its_play_as_an_ideal_one(drive):
+    servo = {"mode": "position", "kp": 5.0, "kd": 0.2, "action_scale": 1.0}
+    limits = Limits(torque=2.0, velocity=10.0, position=(-100.0, 100.0))
+    strong, angles = dataclasses.replace(MOTOR, voltage=1e4), []
+    for motor in (strong, None):
+        sim = drive(motor=motor, limits=limits, **servo)
+        write(sim, backlash=[0.2])
+        run(sim, 0.3, 0.4)
+        angles.append(sim.position[0, 0])
+    assert angles[0] == pytest.approx(angles[1], abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["no_load_speed", "voltage_sag"])
+def test_what_the_circuit_says_itself_is_refused(drive, name):
+    with pytest.raises(ParameterError, match=r"draw its voltage \(actuator.j.voltage\)"):
+        ParameterSet(drive().model, ("j",), [f"actuator.j.{name}"])
 
 
 @pytest.mark.parametrize(

@@ -204,10 +204,12 @@ def test_every_term_is_documented():
         assert term.unit, key
 
 
-def test_every_term_of_the_model_has_a_usual_range_with_its_source():
-    without = [key for key, term in TERMS.items() if term.fields and not term.usual]
-    assert not without
-    assert not [key for key, term in TERMS.items() if term.usual and not term.source]
+def test_every_term_has_a_usual_range_with_its_source_or_says_why_there_is_none():
+    assert not [key for key, term in TERMS.items() if not term.source]
+    without = {key for key, term in TERMS.items() if term.usual is None}
+    of_the_robot = {"actuator.no_load_speed", "body.push_force", "body.wrench", "joint.stiction"}
+    never = {"actuator.failure_time", *(key for key in TERMS if key.endswith("_freeze_time"))}
+    assert without == of_the_robot | never
 
 
 @pytest.mark.parametrize("name", ROBOTS)
@@ -248,6 +250,42 @@ def test_a_moved_centre_of_mass_is_ignored_without_set_const():
         offsets.append(np.abs(sim.fields.bind("xipos") - sim.fields.bind("xpos"))[1, 2, 0])
         sim.fields.set_const()
     assert offsets == [0.0, pytest.approx(0.1)]
+
+
+@pytest.mark.parametrize("name", ["delay", "delay_jitter"])
+def test_a_delay_longer_than_its_buffer_is_refused(name):
+    """Trap: MuJoCo would read before the buffer, without an error."""
+    sim = simulator("pendulum")  # compiled for 0.05 s
+    chosen = parameters(sim, f"actuator.pivot.{name}")
+    chosen.write(sim, everyone(sim), np.full((3, 1), 0.05))
+    with pytest.raises(ParameterError, match=r"longer than the 0\.05 s"):
+        chosen.write(sim, everyone(sim), np.full((3, 1), 0.051))
+
+
+def test_mujoco_still_applies_no_noise_to_its_sensors():
+    """Trap: a sensor's `noise` is metadata only; sensors are noisy by `effects` here."""
+    spec = mujoco.MjSpec.from_string(
+        "<mujoco><worldbody><body><joint name='j'/><geom size='.1'/></body></worldbody>"
+        "<sensor><jointpos joint='j' noise='1'/></sensor></mujoco>"
+    )
+    batch = mujoco.batch.Batch(spec.compile(), 8, 1)
+    batch.forward()
+    assert not batch.bind("sensordata").any()
+
+
+def test_mujoco_still_resolves_a_damping_ratio_when_it_compiles():
+    """Trap: a stiffness that is drawn later leaves the damping as it was; see frequency_scale."""
+    spec = mujoco.MjSpec.from_string(
+        "<mujoco><worldbody><body><joint name='j'/><geom size='.1'/></body></worldbody>"
+        "<actuator><position joint='j' kp='10' dampratio='1'/></actuator></mujoco>"
+    )
+    batch = mujoco.batch.Batch(spec.compile(), 1, 1)
+    damping = batch.expand("actuator_biasprm")[0, 0, 2].copy()
+    assert damping < 0.0
+    batch.expand("actuator_gainprm")[0, 0, 0] = 40.0
+    batch.expand("actuator_biasprm")[0, 0, 1] = -40.0
+    batch.set_const()
+    assert batch.get_model(0).actuator_biasprm[0, 2] == damping
 
 
 def test_mujoco_still_leaves_the_inertia_where_the_mass_changes():

@@ -60,7 +60,7 @@ def puck(make_robot):
 def reset(simulator, velocity=0.0, command=0.0):
     zero = np.zeros((simulator.nsim, len(simulator.robot.joints)))
     rest = np.full((simulator.nsim, simulator.model.nu), command)
-    simulator.effects.clock.episode += 1
+    simulator.effects.clock.begin(simulator.effects.clock.episode + 1)
     simulator.reset(np.arange(simulator.nsim, dtype=np.int32), zero, zero + velocity, rest)
 
 
@@ -291,7 +291,7 @@ def test_a_push_changes_momentum_by_its_impulse(puck, engine, duration):
     push(simulator, force=3.0, duration=duration, interval=0.5)
     reset(simulator)
     for seed in range(3):
-        simulator.effects.clock.seed = seed
+        simulator.effects.clock.identify(seed)
         reset(simulator)
         velocity = play(simulator, 0.0, 50)[:, 0]
         gained = np.linalg.norm(velocity[-1]) * MASS
@@ -322,7 +322,7 @@ def test_another_episode_is_pushed_otherwise_and_the_same_one_alike(puck):
     runs = []
     for episode in (0, 1, 0):
         reset(simulator)
-        simulator.effects.clock.episode[:] = episode
+        simulator.effects.clock.begin(episode)
         runs.append(play(simulator, 0.0, 40))
     np.testing.assert_array_equal(runs[0], runs[2])
     assert np.abs(runs[0] - runs[1]).max() > 0.01

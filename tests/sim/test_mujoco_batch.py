@@ -170,6 +170,24 @@ def test_tip_is_the_site(engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_what_a_call_does_not_compute_is_not_another_simulations(engine):
+    """Trap: a batch shares its scratch: a reset of some must leave the tips of the others."""
+    simulator = engine(find_robot("so101"), 4)
+    rest = start(simulator, np.linspace(-0.5, 0.5, 24).reshape(4, 6))
+    _ = simulator.tip
+    simulator.step(rest)
+    before = simulator.tip[0].copy()
+    some = np.array([1], np.int32)
+    simulator.reset(some, np.full((1, 6), 0.3), np.zeros((1, 6)), rest[:1])
+    after = simulator.tip[0]
+    np.testing.assert_array_equal(after[[0, 2, 3]], before[[0, 2, 3]])
+    data = mujoco.MjData(simulator.model)
+    data.qpos[:] = 0.3
+    mujoco.mj_kinematics(simulator.model, data)
+    np.testing.assert_allclose(after[1], data.site("tip").xpos, atol=1e-6)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_robot_without_a_tip_says_so(engine):
     with pytest.raises(RobotError, match="has no tip"):
         _ = engine(find_robot("hopper"), 1).tip

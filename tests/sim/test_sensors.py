@@ -17,7 +17,7 @@ class Plant:
 
     def __init__(self, nsim=1, size=2, seed=0, **flaws):
         self.sensors, self.clock = Sensors(nsim, {"signal": size}), Clock(nsim, RATE)
-        self.clock.seed = seed
+        self.clock.identify(seed)
         self.shape = (nsim, size)
         for name, value in flaws.items():
             self.sensors["signal"].parameters.expand(name)[...] = value
@@ -174,7 +174,7 @@ def test_numbers_of_a_signal_differ_and_so_do_seeds_and_episodes():
     plant.reset(0.0)
     first = plant.measure(0.0).copy()
     assert len(np.unique(first)) == 4
-    plant.clock.episode += 1
+    plant.clock.begin(1)
     assert (plant.measure(0.0) != first).all()
     assert (Plant(nsim=2, noise=1.0, seed=1).measure(0.0) != first).all()
 
@@ -209,6 +209,20 @@ def test_a_noisy_orientation_is_turned_about_the_bodys_axes_and_stays_a_rotation
     np.testing.assert_allclose(
         error.as_rotvec().std(axis=0), [0.1, 0.0, 0.02], rtol=0.05, atol=1e-9
     )
+
+
+@pytest.mark.parametrize("resolution", [0.01, 0.05])
+def test_a_quantized_orientation_is_a_rotation_in_steps_of_its_resolution(resolution):
+    angle = np.linspace(-0.2, 0.2, 401)
+    sensors, clock = orientations(len(angle), resolution=resolution)
+    turned = Rotation.from_rotvec(angle[:, None] * [0.0, 1.0, 0.0])
+    truth = {"orientation": turned.as_quat(scalar_first=True)}
+    sensors.reset(np.arange(len(angle)), truth, clock)
+    values = sensors.measure(truth, clock)["orientation"]
+    np.testing.assert_allclose(np.linalg.norm(values, axis=1), 1.0)
+    seen = Rotation.from_quat(values, scalar_first=True).as_rotvec()[:, 1]
+    assert np.abs(seen - angle).max() == pytest.approx(resolution / 2, rel=0.15)
+    assert len(np.unique(seen.round(6))) <= 0.4 / resolution + 5
 
 
 def test_a_delayed_orientation_is_that_of_a_while_ago():

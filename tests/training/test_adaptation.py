@@ -22,6 +22,7 @@ from sim2real.training.adaptation import Adaptation
 from sim2real.training.job import Job, PPOSettings, SACSettings
 from sim2real.training.ppo import PPOTrainer
 from sim2real.training.run import train
+from sim2real.training.saved import load_checkpoint
 
 ADAPTIVE = {
     "adr": AdaptiveSettings(
@@ -59,7 +60,7 @@ def job(folder):
 
 
 def checkpoint(folder):
-    return torch.load(folder / "checkpoint.pt", weights_only=False)
+    return load_checkpoint(folder)
 
 
 def assert_same(one, other):
@@ -283,6 +284,22 @@ def test_the_burn_in_learns_from_all_episodes(folder):
     for metrics in (first, second):
         assert metrics["epopt/worst"] == metrics["epopt/all"]
     assert third["epopt/worst"] < third["epopt/all"]
+
+
+def test_normalization_follows_burn_in_and_holds_still_while_the_worst_are_learned_from(folder):
+    env = RobotVectorEnv(Robot.load(folder), 8)
+    settings = PPOSettings(num_envs=8, hidden=(8,), minibatches=2)
+    trainer = PPOTrainer(env, settings, 0, worst=EPOptSettings(epsilon=0.25, burn_in=1))
+    normalizer = trainer._algorithm.actor.obs_normalizer
+    assert int(normalizer.count) == 0
+    trainer.iterate()
+    seen = trainer.steps
+    assert int(normalizer.count) == seen
+    mean = normalizer.mean
+    assert mean.abs().max() > 0.0
+    trainer.iterate()
+    assert int(normalizer.count) == seen
+    torch.testing.assert_close(normalizer.mean, mean, rtol=0.0, atol=0.0)
 
 
 def test_a_job_refuses_what_cannot_adapt(job, tmp_path):

@@ -12,7 +12,8 @@ from sim2real.randomization.adaptive.bayrn import BayRnSettings
 from sim2real.randomization.adaptive.settings import AdaptiveSettings
 from sim2real.training.bayrn import on_robot, search
 from sim2real.training.job import Job, PPOSettings
-from sim2real.training.run import load_policy, train
+from sim2real.training.run import train
+from sim2real.training.saved import load_policy
 
 JOB = Job(
     robot="pendulum", steps=64, evaluate_every=9, evaluation_envs=2, nthread=1,
@@ -70,7 +71,7 @@ def test_a_search_that_was_interrupted_goes_on_to_the_same_end(whole, tmp_path):
 
 
 def test_the_ranges_of_a_run_can_be_trained_on_again(whole, tmp_path):
-    from sim2real.training.run import robot_of
+    from sim2real.training.build import robot_of
 
     path = whole.folder / "round-000" / "randomize.toml"
     job = dataclasses.replace(JOB, adaptive=AdaptiveSettings(), ranges=str(path))
@@ -98,6 +99,9 @@ def test_what_cannot_be_searched_is_refused(whole, tmp_path):
     nowhere = dataclasses.replace(JOB.adaptive, bayrn=BayRnSettings())
     with pytest.raises(ConfigError, match="target is missing"):
         on_robot(dataclasses.replace(JOB, adaptive=nowhere))
+    other = dataclasses.replace(JOB.adaptive, bayrn=BayRnSettings(target="hopper"))
+    with pytest.raises(ConfigError, match="other joints"):  # before anything is trained
+        on_robot(dataclasses.replace(JOB, adaptive=other))
     wrong = dataclasses.replace(JOB.adaptive, parameters=("body.bob.mas",))
     with pytest.raises(ParameterError, match="did you mean"):
         search(dataclasses.replace(JOB, adaptive=wrong), tmp_path / "wrong", width)

@@ -9,8 +9,9 @@ import torch
 
 from sim2real import shipped
 from sim2real.envs.vector_env import RobotVectorEnv
+from sim2real.training.build import make_trainer
 from sim2real.training.job import Job, PPOSettings, SACSettings
-from sim2real.training.run import make_trainer, train
+from sim2real.training.run import train
 
 PPO = Job(
     robot="pendulum", steps=4 * 16 * 8, evaluate_every=2, evaluation_envs=2, nthread=1,

@@ -11,7 +11,8 @@ from sim2real.deploy.spec import METADATA_KEY
 from sim2real.errors import ConfigError
 from sim2real.gap.settings import GapSettings
 from sim2real.training.job import Job, PPOSettings, SACSettings
-from sim2real.training.run import load_policy, train
+from sim2real.training.run import train
+from sim2real.training.saved import load_policy
 
 CHANGED = {"joint.pivot.damping": 0.3}
 PPO = PPOSettings(num_envs=16, rollout_steps=16, epochs=1)
@@ -53,6 +54,7 @@ def plain(tmp_path_factory):
     [
         ("reward", "ppo"), ("weight", "ppo"), ("filter", "ppo"), ("par", "ppo"),
         ("reward", "sac"), ("weight", "sac"), ("filter", "sac"), ("par", "sac"), ("mix", "sac"),
+        ("residual", "ppo"), ("residual", "sac"),
     ],
 )  # fmt: skip
 def test_every_method_changes_what_is_learned(method, algorithm, plain, tmp_path):
@@ -67,17 +69,19 @@ def test_every_method_changes_what_is_learned(method, algorithm, plain, tmp_path
     assert not (plain(algorithm) / "gap.json").exists()
 
 
-@pytest.mark.parametrize("algorithm", ["ppo", "sac"])
-def test_a_stopped_training_continues_exactly(algorithm, tmp_path):
+@pytest.mark.parametrize(
+    ("method", "algorithm"), [("reward", "ppo"), ("reward", "sac"), ("residual", "ppo")]
+)
+def test_a_stopped_training_continues_exactly(method, algorithm, tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    train(job("reward", algorithm), whole)
-    train(job("reward", algorithm, steps=512), parts)
-    train(job("reward", algorithm), parts, resume=True)
+    train(job(method, algorithm), whole)
+    train(job(method, algorithm, steps=512), parts)
+    train(job(method, algorithm), parts, resume=True)
     # the share of the target's steps that a round takes follows from the budget
     assert lines(whole)[-1]["steps"] == lines(parts)[-1]["steps"]
     again = tmp_path / "again"
-    train(job("reward", algorithm, steps=512), again)
-    train(job("reward", algorithm), again, resume=True)
+    train(job(method, algorithm, steps=512), again)
+    train(job(method, algorithm), again, resume=True)
     assert torch.equal(weights(parts), weights(again))
 
 

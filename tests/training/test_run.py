@@ -8,7 +8,8 @@ import torch
 from sim2real import config
 from sim2real.errors import ConfigError
 from sim2real.training.job import Job, PPOSettings, SACSettings
-from sim2real.training.run import load_policy, train
+from sim2real.training.run import train
+from sim2real.training.saved import load_checkpoint, load_policy
 
 PPO = Job(
     robot="pendulum", steps=4 * 16 * 8, evaluate_every=2, evaluation_envs=2, nthread=1,
@@ -22,7 +23,7 @@ SAC = dataclasses.replace(
 
 
 def weights(folder):
-    checkpoint = torch.load(folder / "checkpoint.pt", weights_only=False)
+    checkpoint = load_checkpoint(folder)
     assert checkpoint["trainer"]["steps"] >= 0
     return checkpoint
 
@@ -135,7 +136,7 @@ def test_the_kept_policy_is_the_trainers_own(tmp_path):
     from tensordict import TensorDict
 
     from sim2real import shipped
-    from sim2real.training.run import make_trainer
+    from sim2real.training.build import make_trainer
 
     trainer = make_trainer(PPO, shipped.find_robot("pendulum"), None)
     for _ in range(3):
@@ -150,7 +151,7 @@ def test_the_kept_policy_is_the_trainers_own(tmp_path):
 @pytest.mark.parametrize("job", [SAC, SMOOTH], ids=["white", "state_dependent"])
 def test_sacs_kept_policy_is_the_libraries_own(job):
     from sim2real import shipped
-    from sim2real.training.run import make_trainer
+    from sim2real.training.build import make_trainer
 
     trainer = make_trainer(job, shipped.find_robot("pendulum"), None)
     trainer.iterate()
@@ -164,7 +165,7 @@ def test_shuffling_once_gives_the_libraries_own_minibatches():
     from rsl_rl.storage import RolloutStorage
 
     from sim2real import shipped
-    from sim2real.training.run import make_trainer
+    from sim2real.training.build import make_trainer
 
     trainer = make_trainer(PPO, shipped.find_robot("pendulum"), None)
     with torch.inference_mode():
@@ -189,7 +190,7 @@ def test_shuffling_once_gives_the_libraries_own_minibatches():
 @pytest.mark.parametrize("job", [PPO, SAC], ids=["ppo", "sac"])
 def test_fine_tuning_starts_from_the_other_runs_networks(job, tmp_path):
     from sim2real import shipped
-    from sim2real.training.run import make_trainer
+    from sim2real.training.build import make_trainer
 
     train(job, tmp_path / "wide")
     narrow = dataclasses.replace(job, randomized=False, seed=5)
@@ -218,3 +219,34 @@ def test_fine_tuning_needs_networks_of_the_same_sizes(tmp_path):
     with pytest.raises(ConfigError, match="not a training run"):
         train(dataclasses.replace(PPO, start=str(tmp_path)), tmp_path / "none")
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("job", [PPO, SAC], ids=["ppo", "sac"])
+def test_fine_tuning_can_explore_as_at_the_beginning(job):
+    from sim2real import shipped
+    from sim2real.training.build import make_trainer
+
+    robot = shipped.find_robot("pendulum")
+
+    def exploration(trainer):
+        state = trainer.state_dict()
+        if job.algorithm == "sac":
+            return float(state["log_entropy_coefficient"].detach())
+        return float(state["algorithm"]["actor_state_dict"]["distribution.log_std_param"].mean())
+
+    sure = make_trainer(job, robot, None)
+    first = exploration(sure)
+    state = sure.state_dict()
+    if job.algorithm == "sac":
+        state["log_entropy_coefficient"] = state["log_entropy_coefficient"].detach() - 2.0
+    else:
+        state["algorithm"]["actor_state_dict"]["distribution.log_std_param"] -= 2.0
+    for anew, expected in ((False, first - 2.0), (True, first)):
+        tuned = make_trainer(job, robot, None)
+        tuned.start_from(state, explore_anew=anew)
+        assert exploration(tuned) == pytest.approx(expected)
+
+
+def test_there_is_nothing_to_explore_anew_without_a_start():
+    with pytest.raises(ConfigError, match="give start"):
+        dataclasses.replace(PPO, explore_anew=True)

@@ -13,8 +13,9 @@ from sim2real.envs.replay import replay
 from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.errors import ConfigError, ParameterError
 from sim2real.export.run import export_run
+from sim2real.training.build import make_trainer
 from sim2real.training.job import Job, PPOSettings, SACSettings
-from sim2real.training.run import make_trainer, train
+from sim2real.training.run import train
 from sim2real.training.worlds import WorldLog, read_worlds
 
 PPO = Job(

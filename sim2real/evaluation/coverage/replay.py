@@ -11,13 +11,12 @@ from sim2real.calibration.recipe import Parameter, Recipe
 from sim2real.calibration.rollouts import Rollouts, calibration_model, grid_of
 from sim2real.calibration.windows import Grid, Windows, cut, white_noise
 from sim2real.errors import CalibrationError
-from sim2real.evaluation.worlds import joint_units, randomizer_of
+from sim2real.evaluation.worlds import joint_units, randomizer_of, simulator_of
 from sim2real.parameters import randomness
 from sim2real.parameters.posterior import Posterior
 from sim2real.randomization.parameters import ParameterSet
 from sim2real.randomization.terms.term import Term
 from sim2real.robot import Robot
-from sim2real.sim.mujoco_batch import MujocoSimulator
 from sim2real.trajectory import Trajectory
 
 Array = NDArray[np.float64]
@@ -96,7 +95,7 @@ class Replayer:
         """
         self.robot, self.logs, self._seed = robot, logs, seed
         self._recipe = recipe or plain_recipe(robot)
-        self._randomizer = randomizer_of(MujocoSimulator(robot, 1), posterior, seed)
+        self._randomizer = randomizer_of(simulator_of(robot, 1, posterior), posterior, seed)
         terms = self._randomizer.parameters.terms
         tested = [i for i, term in enumerate(terms) if self._tests(term)]
         self._columns = np.array(tested, int)

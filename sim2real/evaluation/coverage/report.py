@@ -152,8 +152,8 @@ def _criterion() -> str:
         " that finite worlds, noise and dependent samples are counted. Too narrow: a world of these"
         f" ranges would be as far out with a chance of at most {NARROW:.0%}, over all signals"
         f" together. Too wide: a world would be as central with a chance of at most {WIDE:.0%}, and"
-        " the robot is less than half as far from the middle as a world usually is. All logs are"
-        " taken to be of one robot."
+        " the robot is less than half as far from the middle as a world usually is, and in no"
+        " signal farther. All logs are taken to be of one robot."
     )
 
 

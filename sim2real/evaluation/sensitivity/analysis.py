@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim2real import __version__
+from sim2real.envs.rollout import Evaluation
 from sim2real.errors import ConfigError
 from sim2real.evaluation.sensitivity.policy import Examined
 from sim2real.evaluation.sensitivity.search import worst_world
 from sim2real.evaluation.sensitivity.suite import HardWorld, Suite, run_worlds
-from sim2real.evaluation.sensitivity.sweep import Sweep, sweep, with_posterior
+from sim2real.evaluation.sensitivity.sweep import Sweep, sweep, swept_robot
 from sim2real.parameters.posterior import Posterior
 from sim2real.parameters.randomness import integer_seed
 
@@ -69,6 +70,7 @@ class Analysis:
             "robot": self.examined.robot.name,
             "episodes": self.episodes,
             "success": float(found.success.mean()),
+            "diverged": int(found.diverged.sum()),
             "return": float(found.returns.mean()),
             "worst_tenth": float(np.quantile(found.returns, 0.1)),
             "indices_of": found.outcome,
@@ -130,7 +132,7 @@ def _search(
     on_progress: Callable[[str], None],
 ) -> Array:
     """Return the place of the worst world in the unit cube (p,)."""
-    robot = with_posterior(examined, posterior)
+    robot = swept_robot(examined, posterior)
     env = examined.environment(robot, _POPULATION * _STARTS, settings.nthread)
 
     def score(points: Array, generation: int) -> Array:
@@ -138,7 +140,7 @@ def _search(
         worlds = np.repeat(found.space.values(points), _STARTS, axis=0)
         luck = integer_seed(settings.seed, f"search {generation}")
         result = examined.evaluate(env, worlds, seed=luck)
-        return result.returns.reshape(_POPULATION, _STARTS).mean(axis=1)
+        return mean_of_the_sound(result)
 
     return worst_world(
         score,
@@ -149,15 +151,32 @@ def _search(
     )
 
 
+def mean_of_the_sound(result: Evaluation) -> Array:
+    """Return each world's mean return (population,) over the starts that did not diverge.
+
+    A world in which all did is as good as the best: a search must not run after blow-ups.
+    """
+    shape = _POPULATION, _STARTS
+    returns, sound = result.returns.reshape(shape), ~result.diverged.reshape(shape)
+    total = np.where(sound, returns, 0.0).sum(axis=1)
+    return np.where(sound.any(axis=1), total / np.maximum(sound.sum(axis=1), 1), returns.max())
+
+
 def _promising(found: Sweep) -> Array:
     """Return the mean place of the sweep's worst hundredth: less luck than the worst alone."""
     count = max(4, len(found.returns) // 100)
-    return found.u[np.argsort(found.returns)[:count]].mean(axis=0)
+    return found.u[_from_the_lowest(found)[:count]].mean(axis=0)
+
+
+def _from_the_lowest(found: Sweep) -> NDArray[np.int64]:
+    """Return the sweep's episodes from the lowest return on, without those that diverged."""
+    order = np.argsort(found.returns)
+    return order[~found.diverged[order]]
 
 
 def _hard(found: Sweep) -> tuple[list[str], Array]:
     """Return names and places (n, p) of worlds that failed, and of the hardest that did not."""
-    order = np.argsort(found.returns)
+    order = _from_the_lowest(found)
     failed = order[~found.success[order]][: max(40, len(order) // 20)]
     passed = order[found.success[order]][: max(20, len(order) // 40)]
     chosen = {

@@ -20,7 +20,7 @@ from sim2real.robot import Robot
 from sim2real.signals import Measured, row_size
 from sim2real.tasks import Task
 from sim2real.training.job import Job
-from sim2real.training.run import load_policy
+from sim2real.training.saved import load_policy
 
 Act = Callable[[NDArray[np.float32]], NDArray[Any]]
 

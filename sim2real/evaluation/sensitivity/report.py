@@ -15,11 +15,13 @@ from sim2real.evaluation.page import section, table, write_page
 from sim2real.evaluation.sensitivity.analysis import Analysis
 from sim2real.evaluation.sensitivity.indices import bin_of
 from sim2real.evaluation.sensitivity.space import Array
-from sim2real.evaluation.sensitivity.sweep import Effect
+from sim2real.evaluation.sensitivity.sweep import Effect, Sweep
 
 _TOTAL, _FIRST, _BAND = COLOURS[1], COLOURS[0], "#93c5fd"
 _MAP = "cividis"
 _RANKED, _CURVES = 12, 6
+_TELLING = 0.05
+"""Of the variance: what a parameter decides at least, for the page to say that it does."""
 _CELL = 25
 """Episodes in a cell of a map, on average and at least."""
 
@@ -71,7 +73,8 @@ def ranking_picture(analysis: Analysis) -> Picture:
         axes.invert_yaxis()
         axes.set_xlabel(f"share of the variance of {analysis.sweep.outcome}")
         axes.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
-        axes.set_xlim(left=0)
+        longest = max(max(e.total, e.first, *e.total_interval, *e.first_interval) for e in effects)
+        axes.set_xlim(0.0, float(np.clip(1.05 * longest, 0.05, 1.0)))  # no share is above 1
         axes.grid(visible=False, axis="y")
         axes.legend(loc="lower right")
 
@@ -158,16 +161,28 @@ def _label(effect: Effect) -> str:
 
 
 def _lead(analysis: Analysis) -> str:
-    found, first = analysis.sweep, analysis.sweep.effects[0]
-    side = "low" if first.correlation > 0 else "high"
+    found = analysis.sweep
+    broken = int(found.diverged.sum())
+    unstable = f" In {broken} of them the simulation diverged." if broken else ""
     return (
         f"{found.success.mean():.0%} of {len(found.success)} episodes over the whole ranges"
-        f" succeed, with a mean return of {found.returns.mean():.3g}. {first.name} decides the"
-        f" most: {first.total:.0%} of the variance of {found.outcome}, and {side} values are the"
-        f" hard ones. In the worst world that was found the policy earns"
-        f" {analysis.worst.mean_return:.3g} and succeeds from {analysis.worst.success:.0%} of its"
-        " starts."
+        f" succeed, with a mean return of {found.returns.mean():.3g}.{unstable} {_decides(found)}"
+        f" In the worst world that was found the policy earns {analysis.worst.mean_return:.3g} and"
+        f" succeeds from {analysis.worst.success:.0%} of its starts."
     )
+
+
+def _decides(found: Sweep) -> str:
+    first = found.effects[0]
+    side = "low" if first.correlation > 0 else "high"
+    low, high = first.total_interval
+    share = f"{first.total:.0%} ({low:.0%} to {high:.0%}) of the variance of {found.outcome}"
+    if low < _TELLING:
+        return (
+            f"Which parameter decides, so few episodes do not tell: {first.name} comes first, with"
+            f" {share} (more --episodes would)."
+        )
+    return f"{first.name} decides the most: {share}, and {side} values are the hard ones."
 
 
 def _worst(analysis: Analysis) -> str:

@@ -9,6 +9,7 @@ from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.errors import ConfigError
 from sim2real.parameters.posterior import Posterior
 from sim2real.parameters.ranges import Range
+from sim2real.randomization.parameters import ParameterSet
 
 Array = NDArray[np.float64]
 
@@ -20,8 +21,8 @@ _EDGE = 1e-6
 class WorldSpace:
     """The parameters of a sweep, in the order of the environment's randomizer.
 
-    Each is swept over its own distribution. Correlations are left out: effects of parameters that
-    move together could not be told apart.
+    Each is swept over its own distribution, as far as it is physical. Correlations are left out:
+    effects of parameters that move together could not be told apart.
     """
 
     names: tuple[str, ...]
@@ -29,6 +30,8 @@ class WorldSpace:
     nominal: Array
     ranges: tuple[Range | None, ...]
     """None where the posterior says it."""
+    parameters: ParameterSet
+    """What is physical."""
     posterior: Posterior | None = None
 
     @classmethod
@@ -44,6 +47,7 @@ class WorldSpace:
             units=tuple(term.unit for term in parameters.terms),
             nominal=parameters.nominal,
             ranges=tuple(None if name in known else ranges[name] for name in parameters.names),
+            parameters=parameters,
             posterior=posterior,
         )
 
@@ -51,7 +55,8 @@ class WorldSpace:
         """Return the parameters (n, p) at the quantiles `u` (n, p)."""
         u = np.clip(u, _EDGE, 1 - _EDGE)
         columns = [self._column(i, u[:, i]) for i in range(len(self.names))]
-        return np.stack(columns, axis=1)
+        values = np.stack(columns, axis=1)
+        return self.parameters.clip(values, np.broadcast_to(self.nominal, values.shape))
 
     def _column(self, i: int, u: Array) -> Array:
         item = self.ranges[i]

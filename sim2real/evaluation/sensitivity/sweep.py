@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -65,6 +65,8 @@ class Sweep:
     returns: Array
     """(m,)."""
     success: NDArray[np.bool_]
+    diverged: NDArray[np.bool_]
+    """Of which episodes the simulation diverged (m,): these are not among the hard worlds."""
     effects: tuple[Effect, ...]
     """The most telling parameter first."""
     pairs: tuple[tuple[str, str], ...]
@@ -93,18 +95,18 @@ def sweep(
     Raises:
         ConfigError: the robot randomizes nothing, or there are too few episodes for its parameters.
     """
-    robot = with_posterior(examined, posterior)
+    robot = swept_robot(examined, posterior)
     p = len(WorldSpace.of(examined.environment(robot, 1, 1), posterior).names)
     n = _rows(episodes, p)
     env = examined.environment(robot, n, nthread)
     space = WorldSpace.of(env, posterior)
     a, b, ab = indices.design(n, p, integer_seed(seed, "sweep"))
-    returns, success = np.empty((p + 2, n)), np.empty((p + 2, n), bool)
+    returns, (success, diverged) = np.empty((p + 2, n)), np.empty((2, p + 2, n), bool)
     for i, u in enumerate((b, a, *ab)):
         on_progress(f"sweeping: {i * n} of {(p + 2) * n} episodes")
         # the same starts and noise for A and AB: what they decide is no parameter's doing
         found = examined.evaluate(env, space.values(u), seed=integer_seed(seed, f"luck {i == 0}"))
-        returns[i], success[i] = found.returns, found.success
+        returns[i], success[i], diverged[i] = found.returns, found.success, found.diverged
     u = np.concatenate([b, a, *ab])
     common = _RARE <= success.mean() <= 1 - _RARE
     outcome = success.astype(float) if common else returns
@@ -117,18 +119,25 @@ def sweep(
         values=space.values(u),
         returns=returns.ravel(),
         success=success.ravel(),
+        diverged=diverged.ravel(),
         effects=effects,
         pairs=_pairs(space, u, outcome.ravel(), effects),
     )
 
 
-def with_posterior(examined: Examined, posterior: Posterior | None) -> Robot:
-    """Return the robot with ranges that hold the posterior's parameters, too."""
-    if posterior is None:
-        return examined.robot
-    ends = zip(posterior.names, posterior.interval(0.9999).tolist(), strict=True)
-    given = {name: Range("set", Uniform(low, high)) for name, (low, high) in ends}
-    return examined.robot.with_ranges(examined.robot.ranges | given)
+def swept_robot(examined: Examined, posterior: Posterior | None) -> Robot:
+    """Return the robot as it is swept: a world stays what it is throughout its episode.
+
+    With ranges that hold the posterior's parameters, too.
+    """
+    ranges = {
+        name: replace(item, when="episode", curriculum=None)
+        for name, item in examined.robot.ranges.items()
+    }
+    if posterior is not None:
+        ends = zip(posterior.names, posterior.interval(0.9999).tolist(), strict=True)
+        ranges |= {name: Range("set", Uniform(low, high)) for name, (low, high) in ends}
+    return examined.robot.with_ranges(ranges)
 
 
 def _rows(episodes: int, p: int) -> int:

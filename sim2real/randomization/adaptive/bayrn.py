@@ -36,6 +36,8 @@ class BayRnSettings:
             raise ConfigError(f"bayrn: narrowest {self.narrowest} must lie in (0, 1]")
         if not self.noise > 0:
             raise ConfigError(f"bayrn: noise {self.noise} must be above 0")
+        if self.improvement < 0:
+            raise ConfigError(f"bayrn: improvement {self.improvement} must not be negative")
 
 
 @final

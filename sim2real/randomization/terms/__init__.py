@@ -83,12 +83,14 @@ TERMS: dict[str, type[Term]] = {
     "joint.frictionloss": joint.FrictionLoss,
     "joint.load_friction": servo.LoadFriction,
     "joint.load_stiction": servo.LoadStiction,
+    **sensor.flaws(sensor.JointSensor, "joint", "position", "rad"),
     "joint.range": joint.Range,
     "joint.ref": joint.Reference,
     "joint.springref": joint.SpringRest,
     "joint.stiction": servo.StictionTerm,
     "joint.stiffness": joint.Stiffness,
     "joint.stribeck_velocity": servo.StribeckVelocity,
+    **sensor.flaws(sensor.JointSensor, "joint", "velocity", "rad/s"),
     "light.ambient": vision.LightAmbient,
     "light.diffuse": vision.LightDiffuse,
     "light.pos": vision.LightPosition,
@@ -106,8 +108,6 @@ TERMS: dict[str, type[Term]] = {
     "opt.wind": option.Wind,
     "site.pos": frame.SitePosition,
     "site.rotation": frame.SiteRotation,
-    **sensor.flaws(sensor.JointSensor, "joint", "position", "rad"),
-    **sensor.flaws(sensor.JointSensor, "joint", "velocity", "rad/s"),
 }
 """`kind.attribute` of a parameter's name → the term that writes it."""
 

@@ -206,6 +206,7 @@ class DelayJitter(EffectTerm):
     unit = "s"
     bounds = (0.0, np.inf)
     parameter = "delay_jitter"
+    usual, source = between(0.0, 0.01), "a bus polled at 100 Hz; no published convention"
     defaults = commands.NOMINAL
 
     def column(self, model: mujoco.MjModel, joints: tuple[str, ...]) -> int:  # noqa: D102

@@ -7,10 +7,12 @@ damping, slew, Imax]. All at the joint: a gearbox of ratio N stands in K as N ti
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar, final
 
 import mujoco
 import numpy as np
+from numpy.typing import NDArray
 
 from sim2real.randomization.terms.actuator import is_dcmotor
 from sim2real.randomization.terms.cell import Cell, CellTerm
@@ -19,6 +21,7 @@ from sim2real.sim.simulator import Ids, Simulator
 
 _DATASHEET = "spread of small DC motors; no published convention"
 _RESISTANCE, _CONSTANT, _RATIO, _INDUCTANCE = range(4)
+_COULOMB, _STATIC = 2, 3
 
 
 @final
@@ -143,6 +146,16 @@ class LuGre(_MotorCell):
         *(("actuator_biasprm", 3), ("actuator_biasprm", 4), ("actuator_biasprm", 5)),
     )
     usual, source = scaled(0.5, 1.5), "as Coulomb friction in robots/so101"
+
+    @property
+    def together(self) -> tuple[str, ...]:  # noqa: D102
+        if self.index not in (_COULOMB, _STATIC):
+            return ()
+        return tuple(str(replace(self.name, index=i)) for i in (_COULOMB, _STATIC))
+
+    def possible(self, values: Array) -> NDArray[np.bool_]:
+        """The static torque of LuGre friction must not be below the Coulomb torque."""
+        return values[:, 1] >= values[:, 0]
 
 
 def circuit_of(model: mujoco.MjModel, actuator: int) -> tuple[float, float, float, float]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from sim2real.errors import ParameterError
 from sim2real.randomization.terms.effect import EffectTerm
-from sim2real.randomization.terms.term import element_id
+from sim2real.randomization.terms.term import between, element_id
 from sim2real.sim import pushes
 from sim2real.sim.effects import Effects
 from sim2real.sim.table import Table
@@ -31,6 +31,7 @@ class PushForce(_PushTerm):
 
     summary = "force of a push at the centre of mass, from any side"
     unit, bounds, parameter = "N", (0.0, np.inf), "push_force"
+    source = "legged_gym adds up to 1 m/s: mass × 1 m/s / duration; no range fits all robots"
 
 
 @final
@@ -39,6 +40,7 @@ class PushDuration(_PushTerm):
 
     summary = "how long a push lasts"
     unit, bounds, parameter = "s", (0.0, np.inf), "push_duration"
+    usual, source = between(0.05, 0.2), "a shove by hand; no published convention"
 
 
 @final
@@ -47,6 +49,7 @@ class PushInterval(_PushTerm):
 
     summary = "time in which there is one push, at a random time in each"
     unit, bounds, parameter = "s", (1e-3, np.inf), "push_interval"
+    usual, source = between(5.0, 15.0), "legged_gym: push_interval_s = 15"
 
 
 @final
@@ -55,6 +58,7 @@ class PushElevation(_PushTerm):
 
     summary = "angle of a push above the horizontal"
     unit, bounds, parameter = "rad", (-np.pi / 2, np.pi / 2), "push_elevation"
+    usual, source = between(0.0, 0.0), "legged_gym pushes horizontally"
 
 
 @final
@@ -66,6 +70,7 @@ class Wrench(EffectTerm):
     bounds = (-np.inf, np.inf)
     parameter = "wrench"
     defaults = pushes.NO_WRENCH
+    source = "a share of the robot's weight: no range fits all robots"
     size = 6
 
     def column(self, model: mujoco.MjModel, joints: tuple[str, ...]) -> int:  # noqa: D102

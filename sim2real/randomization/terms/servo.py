@@ -5,8 +5,9 @@ from typing import final
 import mujoco
 import numpy as np
 
+from sim2real.randomization.terms.actuator import is_dcmotor
 from sim2real.randomization.terms.effect import EffectTerm, joint_index, servo_id
-from sim2real.randomization.terms.term import element_id
+from sim2real.randomization.terms.term import between, element_id
 from sim2real.sim import commands, friction, servos
 from sim2real.sim.effects import Effects
 from sim2real.sim.table import Table
@@ -22,6 +23,19 @@ class _DriveTerm(EffectTerm):
 
     def table(self, effects: Effects) -> Table:
         return effects.servos.parameters
+
+
+class _SupplyTerm(_DriveTerm):
+    """A number of what speed and supply leave of an ideal actuator's torque."""
+
+    def column(self, model: mujoco.MjModel, joints: tuple[str, ...]) -> int:
+        actuator = super().column(model, joints)
+        if is_dcmotor(model, actuator):
+            raise self.refuse(
+                "a DC motor's circuit says what speed and supply leave of its torque: draw its"
+                f" voltage (actuator.{self.name.object}.voltage)"
+            )
+        return actuator
 
 
 class _ServoTerm(EffectTerm):
@@ -54,6 +68,7 @@ class FailureTime(_DriveTerm):
 
     summary = "when the drive breaks and gives no more torque"
     unit, bounds, parameter = "s", (0.0, np.inf), "failure_time"
+    source = "robogym breaks actuators for whole episodes: 0; no convention for later"
 
 
 @final
@@ -62,6 +77,7 @@ class Deadband(_ServoTerm):
 
     summary = "error to either side of the command that a servo ignores"
     unit, bounds, parameter = "rad", (0.0, np.inf), "deadband"
+    usual, source = between(0.0, 0.003), "two steps of a 12-bit encoder; no published convention"
 
 
 @final
@@ -70,6 +86,7 @@ class EncoderResolution(_ServoTerm):
 
     summary = "step in which a servo's own loop sees its position; 0: none"
     unit, bounds, parameter = "rad", (0.0, np.inf), "encoder_resolution"
+    usual, source = between(0.0, 0.0015), "12 bits a turn, as Dynamixel and Feetech servos have"
 
 
 @final
@@ -78,22 +95,25 @@ class Backlash(_DriveTerm):
 
     summary = "play between motor and joint, from end to end"
     unit, bounds, parameter = "rad", (0.0, np.inf), "backlash"
+    usual, source = between(0.0, 0.01), "half a degree, of hobby servos; no published convention"
 
 
 @final
-class NoLoadSpeed(_DriveTerm):
+class NoLoadSpeed(_SupplyTerm):
     """Speed at which nothing is left of a motor's torque, falling linearly from standstill."""
 
     summary = "speed at which nothing is left of the torque"
     unit, bounds, parameter = "rad/s", (1e-9, np.inf), "no_load_speed"
+    source = "the data sheet: no range fits all motors"
 
 
 @final
-class VoltageSag(_DriveTerm):
+class VoltageSag(_SupplyTerm):
     """Share of the supply voltage that is lost when all drives give their full torque."""
 
     summary = "share of the supply voltage that is lost when all drives give full torque"
     unit, bounds, parameter = "1", (0.0, 1.0), "voltage_sag"
+    usual, source = between(0.0, 0.15), "a battery's own resistance; no published convention"
 
 
 @final
@@ -102,6 +122,7 @@ class ThermalFade(_DriveTerm):
 
     summary = "share of the torque limit that is lost once full torque has heated the winding"
     unit, bounds, parameter = "1", (0.0, 1.0), "thermal_fade"
+    usual, source = between(0.0, 0.3), "a small servo at full torque; no published convention"
 
 
 @final
@@ -110,6 +131,10 @@ class ThermalTime(_DriveTerm):
 
     summary = "time constant of the winding's temperature"
     unit, bounds, parameter = "s", (1e-3, np.inf), "thermal_time"
+    usual, source = (
+        between(30.0, 120.0),
+        "winding and case of a small servo; no published convention",
+    )
 
 
 @final
@@ -118,6 +143,7 @@ class StictionTerm(_JointTerm):
 
     summary = "friction that breaks loose, above the Coulomb friction"
     unit, bounds, parameter = "Nm", (0.0, np.inf), "stiction"
+    source = "a share of the joint's frictionloss: no range fits all joints"
 
 
 @final
@@ -126,6 +152,7 @@ class StribeckVelocity(_JointTerm):
 
     summary = "speed over which friction falls from breakaway to Coulomb friction"
     unit, bounds, parameter = "rad/s", (1e-6, np.inf), "stribeck_velocity"
+    usual, source = between(0.01, 0.2), "around the nominal 0.1 rad/s; no published convention"
 
 
 @final
@@ -134,6 +161,7 @@ class LoadFriction(_JointTerm):
 
     summary = "dry friction for a torque between motor and load, as of a loaded gear"
     unit, bounds, parameter = "1", (0.0, 1.0), "load_friction"
+    usual, source = between(0.0, 0.3), "as robots/xl330"
 
 
 @final
@@ -142,6 +170,7 @@ class LoadStiction(_JointTerm):
 
     summary = "breakaway friction for a torque between motor and load, above `load_friction`"
     unit, bounds, parameter = "1", (0.0, 1.0), "load_stiction"
+    usual, source = between(0.0, 0.2), "as load_friction; no published convention"
 
 
 @final
@@ -150,6 +179,7 @@ class CommandDropout(_DriveTerm):
 
     summary = "share of the commands that are lost: the drive keeps the last one"
     unit, bounds, parameter = "1", (0.0, 1.0), "dropout"
+    usual, source = between(0.0, 0.05), "one packet in twenty; no published convention"
     defaults = commands.NOMINAL
 
     def table(self, effects: Effects) -> Table:  # noqa: D102

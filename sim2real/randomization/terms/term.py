@@ -55,6 +55,9 @@ class Term(ABC):
     def write(self, sim: Simulator, ids: Ids, values: Array) -> None:
         """Write `values` (n,) to the simulations `ids` (n,)."""
 
+    def make_room(self, sim: Simulator, largest: float) -> None:  # noqa: B027 - few need any
+        """Prepare `sim` for values up to `largest` in the middle of an episode."""
+
     @property
     def together(self) -> tuple[str, ...]:
         """Names of parameters, this one among them, that are only possible together.

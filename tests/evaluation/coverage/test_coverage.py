@@ -152,6 +152,33 @@ def linear_replay(rng, truth, worlds=102, samples=40):
     )  # fmt: skip
 
 
+def six_signals(rng, truth, worlds=242, samples=30):
+    """Six signals with a parameter each, uniform in [-1, 1], and a robot at `truth` (6,)."""
+    values = rng.uniform(-1, 1, (worlds, 6))
+    slope = rng.normal(size=(samples, 6))
+    smooth = values[:, None, :] * slope
+    return Replay(
+        signals=tuple("abcdef"), units=("rad",) * 6,
+        measured=truth * slope + 0.1 * rng.normal(size=slope.shape),
+        predicted=smooth + 0.1 * rng.normal(size=smooth.shape), smooth=smooth,
+        noise=np.full((samples, 6), 0.1), telling=np.full(6, 5.0),
+        window=np.zeros(samples, np.int64), log=np.zeros(samples, np.int64),
+        seconds=0.01 * np.arange(samples), horizon=0.3, parameters=tuple("pqrstu"), values=values,
+        ignored=(), dropped={},
+    )  # fmt: skip
+
+
+def test_ranges_of_which_the_robot_needs_one_are_not_too_wide():
+    """However central it is in all other signals: it would be told to narrow what it needs."""
+    central = judge(six_signals(np.random.default_rng(0), np.full(6, 0.02)))
+    assert central.verdict == "too wide"
+    needed = judge(six_signals(np.random.default_rng(0), np.array([0.9, *[0.02] * 5])))
+    assert needed.p_wide <= 0.05
+    assert needed.distance < 0.5
+    assert needed.signals[0].distance > 1.0
+    assert needed.verdict == "about right"
+
+
 def test_false_alarms_are_as_rare_as_the_criterion_says():
     rng = np.random.default_rng(0)
     found = [judge(linear_replay(rng, rng.uniform(-1, 1))) for _ in range(40)]

@@ -1,5 +1,7 @@
 """Weak spots that are planted must be found."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -8,9 +10,11 @@ from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.errors import ConfigError
 from sim2real.evaluation.sensitivity.analysis import Settings, analyse
 from sim2real.evaluation.sensitivity.policy import Examined
+from sim2real.evaluation.sensitivity.report import write_sensitivity
 from sim2real.evaluation.sensitivity.suite import HardWorld, Suite, rerun, run_worlds
-from sim2real.evaluation.sensitivity.sweep import sweep
+from sim2real.evaluation.sensitivity.sweep import sweep, swept_robot
 from sim2real.parameters.posterior import Posterior
+from sim2real.parameters.ranges import Range
 
 FAST = Settings(episodes=600, generations=12, starts=4, seed=1)
 MASS, GAIN = "body.bob.mass", "actuator.pivot.gain"
@@ -31,7 +35,8 @@ class Planted:
         mass, gain = (worlds[:, env.randomizer.names.index(name)] for name in (MASS, GAIN))
         luck = np.random.default_rng(seed).normal(size=len(worlds))
         returns = 100.0 * (gain - 0.7) / 0.6 - 100.0 * (mass - 0.2184) / 0.6552 + luck
-        return Evaluation(returns, returns > -30.0, np.full(len(worlds), 600))
+        none = np.zeros(len(worlds), bool)
+        return Evaluation(returns, returns > -30.0, np.full(len(worlds), 600), none)
 
 
 @pytest.fixture(scope="module")
@@ -86,11 +91,52 @@ def test_the_suite_holds_the_worst_the_nominal_failed_and_borderline_worlds(anal
     assert len(set(names)) == len(names)
 
 
+class Lucky(Planted):
+    """Its returns are its starts' alone."""
+
+    def evaluate(self, env, worlds, *, seed):
+        found = super().evaluate(env, worlds, seed=seed)
+        luck = np.random.default_rng(seed).normal(size=len(worlds))
+        return Evaluation(luck, found.success & False, found.steps, found.diverged)
+
+
+def test_the_page_names_the_parameter_that_decides_only_where_episodes_tell(
+    analysis, pendulum, tmp_path
+):
+    write_sensitivity(analysis, tmp_path / "planted.html")
+    page = (tmp_path / "planted.html").read_text()
+    assert f"{analysis.sweep.effects[0].name} decides the most" in page
+    few = Settings(episodes=144, generations=1, starts=1)
+    write_sensitivity(analyse(Lucky(pendulum), few), tmp_path / "few.html")  # type: ignore[arg-type]
+    page = (tmp_path / "few.html").read_text()
+    assert "so few episodes do not tell" in page
+    assert "decides the most" not in page
+
+
+class Unstable(Planted):
+    """Its simulation blows up where the bob is light, with the lowest returns of all."""
+
+    def evaluate(self, env, worlds, *, seed):
+        found = super().evaluate(env, worlds, seed=seed)
+        light = worlds[:, env.randomizer.names.index(MASS)] < 0.35
+        returns = np.where(light, -1000.0, found.returns)
+        return Evaluation(returns, found.success & ~light, found.steps, light)
+
+
+def test_a_world_in_which_the_simulation_diverges_is_not_a_hard_one(pendulum):
+    found = analyse(Unstable(pendulum), FAST)  # type: ignore[arg-type]
+    assert found.facts()["diverged"] == found.sweep.diverged.sum() > 50
+    assert found.worst.parameters[MASS] > 0.8
+    assert all(world.parameters[MASS] >= 0.35 for world in found.suite.worlds)
+
+
 def test_a_policy_that_always_succeeds_is_ranked_by_its_return(pendulum):
     class Good(Planted):
         def evaluate(self, env, worlds, *, seed):
             found = super().evaluate(env, worlds, seed=seed)
-            return Evaluation(found.returns, np.ones(len(worlds), bool), found.steps)
+            return Evaluation(
+                found.returns, np.ones(len(worlds), bool), found.steps, found.diverged
+            )
 
     found = sweep(Good(pendulum), episodes=300)  # type: ignore[arg-type]
     assert found.outcome == "return"
@@ -113,6 +159,30 @@ def test_a_posterior_is_swept_by_its_marginals(pendulum):
     mass = found.values[:, found.space.names.index(MASS)]
     assert mass.mean() == pytest.approx(0.5, abs=1e-3)
     assert mass.std() == pytest.approx(0.01, rel=0.05)
+
+
+def test_what_is_drawn_within_an_episode_is_held_while_it_is_swept(pendulum):
+    """Else the world that is judged would not be the one that was simulated."""
+    restless = {name: item.to_toml() for name, item in pendulum.ranges.items()}
+    restless[GAIN] |= {"when": "step"}
+    restless[MASS] |= {"every": 0.1, "curriculum": {"first": [1.0, 1.0]}}
+    examined = Planted(dataclasses.replace(pendulum, randomize=restless))
+    robot = swept_robot(examined, None)  # type: ignore[arg-type]
+    env = examined.environment(robot, 2, 1)
+    assert env.randomizer.names == tuple(pendulum.ranges)
+    assert not env.randomizer.varies
+    still = swept_robot(Planted(pendulum), None).ranges  # type: ignore[arg-type]
+    assert robot.ranges == still == pendulum.ranges
+
+
+def test_a_sweep_keeps_to_what_is_physical(pendulum):
+    ranges = pendulum.ranges | {
+        "joint.pivot.damping": Range.parse({"set": {"normal": [0.05, 0.05]}}, "")
+    }
+    robot = dataclasses.replace(pendulum.with_ranges(ranges), impossible="redraw")
+    found = sweep(Planted(robot), episodes=200)  # type: ignore[arg-type]
+    damping = found.values[:, found.space.names.index("joint.pivot.damping")]
+    assert damping.min() == 0.0 < damping.max()
 
 
 def test_too_few_episodes_are_refused(pendulum):

@@ -56,7 +56,9 @@ def test_returns_that_are_all_alike_stop_nothing(box):
         bayrn.observe(NONE[0], np.zeros(3), NONE[1])
 
 
-@pytest.mark.parametrize("wrong", [{"initial": 1}, {"narrowest": 0.0}, {"noise": 0.0}])
+@pytest.mark.parametrize(
+    "wrong", [{"initial": 1}, {"narrowest": 0.0}, {"noise": 0.0}, {"improvement": -1.0}]
+)
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(ConfigError, match="bayrn"):
         BayRnSettings(**wrong)

@@ -1,0 +1,1 @@
+"""What connects the runtime to robots, one file for each way: each is a `RobotDriver`."""

@@ -1,0 +1,1 @@
+"""What may be believed of a robot, and what may be sent to it."""

@@ -1,0 +1,1 @@
+"""Model-predictive control: planners over a learned model, or over the simulator itself."""
