@@ -56,15 +56,15 @@ def influence(graph: ControllerGraph) -> dict[str, bool]:
     """Return for each input whether torch's answer depends on it; refuses a state without any."""
     rng = np.random.default_rng(1)
     acts = dict.fromkeys(graph.input_names, False)
-    answer: tuple[torch.Tensor, ...] | None = None
+    carried: tuple[torch.Tensor, ...] = ()
     for _ in range(_PROBES):
         inputs, others = ([_SPREAD * x for x in random_inputs(graph, rng)] for _ in range(2))
-        if answer is not None:  # goes on from the last probe, if the policy tells how
-            carried = answer[1:]
+        if carried:  # goes on from the last probe, if the policy tells how
             likely = graph.likely_inputs(rng, carried)
             inputs = inputs if likely is None else [*likely, *carried]
         with torch.inference_mode():
             answer = graph(*inputs)
+            carried = answer[1:]
             for index, name in enumerate(graph.input_names):
                 moved = [*inputs[:index], others[index], *inputs[index + 1 :]]
                 acts[name] = acts[name] or not _equal(answer, graph(*moved))
