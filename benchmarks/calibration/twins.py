@@ -50,7 +50,7 @@ def main() -> None:
         save("twins", {"seed": SEED, "targets": TARGETS}, results)
 
 
-# --- recovery ------------------------------------------------------------------------------------
+# --- twins ---------------------------------------------------------------------------------------
 
 SO101 = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll")
 TWINS = {
