@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few iterations: a smoke test")
     quick = parser.parse_args().quick
     torch.set_num_threads(1)
-    results = {name: _measure(*case, 3 if quick else 20) for name, case in CASES.items()}
+    results = {name: _measure(*case, 3 if quick else 10) for name, case in CASES.items()}
     for name, row in results.items():
         print(name, {k: v for k, v in row.items() if k != "ratios"})
     print(_result.save("gap_cost", settings={"quick": quick}, results=results))
@@ -59,7 +59,7 @@ def _measure(robot: Robot, changed: dict[str, float], repetitions: int) -> dict[
             on_target = _timed(correction)
         trainers[name] = PPOTrainer(env, PPO, 0, correction=correction)
     for trainer in trainers.values():  # until the classifiers have had their first round
-        for _ in range(4):
+        for _ in range(3):
             trainer.iterate()
     wall: list[float] = []
     cpu: list[float] = []
