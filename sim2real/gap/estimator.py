@@ -41,9 +41,10 @@ class EstimatorSettings:
     noise: float = 1.0
     """Added to the change while fitting, in its standard deviations: the more, the smoother Δr,
     and the smaller the gap that is lost in it. About 1 while a policy learns, 0.2 for logs."""
-    blur: float = 0.0
-    """Added to state and command. Only for domains that were in the same states: a classifier that
-    sees a blurred state takes the rest of it from the change, and calls gap what is none."""
+    blur: float | None = None
+    """Added to state and command; as `noise`, if not given. Without it a change is not taken for
+    what it tells of the state, but domains that hardly meet are told apart by (s, a) alone, and
+    nothing is left to learn from s'."""
     learning_rate: float = 2e-3
     batch: int = 128
     """Transitions of each domain in a step."""
@@ -53,7 +54,7 @@ class EstimatorSettings:
     def __post_init__(self) -> None:
         if not self.hidden or min(self.hidden) < 1 or self.members < 1 or self.batch < 1:
             raise ConfigError("gap: hidden, members and batch must be at least 1")
-        if not min(self.noise, self.blur) >= 0.0 or not self.learning_rate > 0.0:
+        if not min(self.noise, self.blur or 0.0) >= 0.0 or not self.learning_rate > 0.0:
             raise ConfigError(
                 "gap: noise, blur must not be negative, learning_rate must be above 0"
             )
@@ -103,7 +104,7 @@ class GapEstimator:
         )
         size = self._nsa + nchange
         self._noise = torch.full((size,), settings.noise)
-        self._noise[: self._nsa] = settings.blur
+        self._noise[: self._nsa] = settings.noise if settings.blur is None else settings.blur
         self._expected = torch.zeros(self._nsa + 1, nchange)
         self._mean, self._scale = torch.zeros(size), torch.ones(size)
         self._factors = (1.0, 1.0)

@@ -57,14 +57,14 @@ def curved(n, seed, visited, dead=1.0):
 
 def test_what_a_change_tells_of_where_it_was_is_no_gap():
     """Without noise in the domains, and with that of a training in the classifiers."""
-    estimator = GapEstimator((2, 1, 1), EstimatorSettings(), seed=0)
+    estimator = GapEstimator((2, 1, 1), EstimatorSettings(blur=0.0), seed=0)
     fit = estimator.fit(curved(8000, 0, 0.0), curved(2000, 1, 0.8), 400)
     assert fit.sa_accuracy > 0.7
     assert np.abs(estimator.delta_r(curved(2000, 2, 0.4))).mean() < 0.02
 
 
 def test_a_dead_action_is_punished_where_it_is_used_wherever_the_domains_were():
-    estimator = GapEstimator((2, 1, 1), EstimatorSettings(), seed=0)
+    estimator = GapEstimator((2, 1, 1), EstimatorSettings(blur=0.0), seed=0)
     estimator.fit(curved(8000, 0, 0.0), curved(2000, 1, 0.8, dead=0.0), 600)
     check = curved(2000, 2, 0.4)
     value, effort = estimator.delta_r(check), np.square(check.action[:, 0])
