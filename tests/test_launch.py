@@ -4,7 +4,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import tomllib
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -12,6 +11,9 @@ import pytest
 
 from sim2real import config
 from sim2real.cli import VERBS
+from sim2real.envs.vector_env import RobotVectorEnv
+from sim2real.meta.job import DynamicsJob
+from sim2real.shipped import find_robot
 from sim2real.training.job import Job
 
 LAUNCH = Path(__file__).parents[1] / "launch"
@@ -80,5 +82,10 @@ def test_the_ros_2_launch_file_declares_what_it_uses():
 
 @pytest.mark.parametrize("path", sorted(LAUNCH.glob("*.toml")), ids=lambda path: path.name)
 def test_jobs_are_jobs(path):
-    assert tomllib.loads(path.read_text())
-    assert config.load(Job, path).robot
+    assert RobotVectorEnv(robot_of_job(path), 1).reset()[0].shape[0] == 1
+
+
+def robot_of_job(path):
+    if path.stem.endswith("_dynamics"):
+        return config.load(DynamicsJob, path).find_robot()
+    return find_robot(config.load(Job, path).robot)

@@ -147,7 +147,7 @@ def gap_map(  # noqa: PLR0913 - what it compares, and with what
     interval = auc_interval(scores.source, scores.target, block, rng)
     verdict: Verdict = "none"
     extent = 0.0
-    if interval[0] > 0.5:
+    if interval[0] > 0.5 and nats.any():  # else held-out rows say that the logits tell nothing
         extent = _extent(smooth_gap(regimes.features, nats))
         verdict = "global" if extent >= _GLOBAL else "local"
     joints, coordinates = _importance(fit, regimes, robot, scores, rng)

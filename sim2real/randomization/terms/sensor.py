@@ -32,7 +32,10 @@ class _Flaw:
 
 
 _FLAWS = {
-    "gain": _Flaw("factor of the measured {of}, before its offset", "1", _POSITIVE),
+    "gain": _Flaw(
+        "factor of the measured {of}, before its offset",
+        *("1", _POSITIVE, between(0.98, 1.02), f"as a MEMS gyroscope's scale; {_NO_CONVENTION}"),
+    ),
     "bias": _Flaw("offset of the measured {of}, constant over an episode", "{unit}", _ANY),
     "noise": _Flaw("standard deviation of the measured {of}, in each sample", "{unit}", _POSITIVE),
     "drift": _Flaw("growth of the offset of the measured {of}", "{unit}/s", _ANY),
