@@ -119,7 +119,7 @@ class Problem:
     def without(self, parameters: Sequence[str]) -> "Problem":
         """Return the problem in which some parameters of the recipe are nominal."""
         kept = {n: b for n, b in self.recipe.parameters.items() if n not in parameters}
-        recipe = replace(self.recipe, parameters=kept, choose=None)
+        recipe = self.recipe.fitting(kept, choose=None)
         return Problem(self.robot, recipe, nthread=self.rollouts.nthread)
 
 

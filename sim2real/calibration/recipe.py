@@ -1,7 +1,8 @@
 """A calibration's recipe: what to fit, how to read the logs, which parts of them count."""
 
 import fnmatch
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -213,6 +214,11 @@ class Recipe:
             ParameterName.parse(name)
         _check_choice(self)
         _ = [unknown.prior for unknown in self.unknowns]  # wrong ones are refused here
+
+    def fitting(self, parameters: Mapping[str, Parameter], **changes: Any) -> "Recipe":
+        """Return the recipe with other parameters; what is published of those left out goes too."""
+        published = {name: value for name, value in self.published.items() if name in parameters}
+        return replace(self, parameters=dict(parameters), published=published, **changes)
 
     @property
     def unknowns(self) -> tuple["Unknown", ...]:

@@ -207,7 +207,7 @@ def _plan(robot: Robot, recipe: Recipe | None, seconds: float) -> Recipe:
     }
     plan = recipe or Recipe(robot=robot.name, parameters=delays)
     windows = replace(plan.windows, seconds=seconds, stride=seconds / 4, min_motion=0.0)
-    return replace(plan, parameters=delays, windows=windows, compare=())
+    return plan.fitting(delays, windows=windows, compare=())
 
 
 def _refuse_too_few(windows: Windows, length: float, seconds: float) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from sim2real.calibration.recipe import Recipe
+from sim2real.calibration.recipe import Parameter, Recipe
 from sim2real.errors import ConfigError, ParameterError
 from sim2real.shipped import find_robot, folder
 
@@ -72,3 +72,14 @@ def test_a_glob_without_a_match_names_the_files_that_are_there(tmp_path: Path):
     (tmp_path / "swings.csv").touch()
     with pytest.raises(ConfigError, match=r"did you mean 'swings.csv'"):
         recipe.fit_files(tmp_path)
+
+
+def test_other_parameters_leave_out_what_is_published_of_those_that_go():
+    mass, damping = "body.bob.mass", "joint.pivot.damping"
+    prior = Parameter(prior={"scale": [0.5, 1.5]})
+    recipe = Recipe(
+        robot="pendulum", parameters={mass: prior, damping: prior},
+        published={mass: 0.6, damping: 0.1},
+    )  # fmt: skip
+    assert recipe.fitting({mass: prior}).published == {mass: 0.6}
+    assert recipe.fitting({"actuator.pivot.delay": prior}).published == {}

@@ -240,4 +240,4 @@ def _model_of(robot: Robot, recipe: Recipe, names: tuple[str, ...], draws: Array
     parameters = {name: Parameter(prior={"set": [0.0, high]}) for name, high in delays.items()} or {
         name: Parameter(prior={"scale": [1.0, 1.0]}) for name in names[:1]
     }
-    return calibration_model(robot, replace(recipe, parameters=parameters))
+    return calibration_model(robot, recipe.fitting(parameters))
