@@ -182,7 +182,7 @@ class PPOTrainer(Trainer):
         self._algorithm.compute_returns(env.get_observations())
         epsilon = settings.epsilon if self.steps >= settings.burn_in else 1.0
         chosen = _worst(returns, diverged, epsilon)
-        storage.keep(torch.stack(played) & chosen)
+        storage.keep(torch.stack(played), chosen)
         means = {"epopt/worst": returns[chosen].mean(), "epopt/all": returns.mean()}
         return len(played), {name: value.item() for name, value in means.items()}
 
@@ -340,12 +340,16 @@ class _Rollout(RolloutStorage):
         if self._left_out is not None:
             self._left_out = self._left_out[:size]
 
-    def keep(self, rows: torch.Tensor) -> None:
-        """Leave out all steps but `rows` (nstep, n), and normalize the advantages of what stays."""
-        out = ~rows
-        self._left_out = out if self._left_out is None else self._left_out | out
-        kept = self.advantages[~self._left_out]
-        self.advantages = (self.advantages - kept.mean()) / (kept.std(correction=0) + 1e-8)
+    def keep(self, played: torch.Tensor, chosen: torch.Tensor) -> None:
+        """Leave out all but the steps `played` (nstep, n) by the environments `chosen` (n,).
+
+        Advantages are normalized as all of `played` are. Among the chosen, where nearly all went
+        wrong, their own mean would make half of what they did seem worth repeating.
+        """
+        bad = torch.zeros_like(played) if self._left_out is None else self._left_out
+        good = self.advantages[played & ~bad]
+        self.advantages = (self.advantages - good.mean()) / (good.std(correction=0) + 1e-8)
+        self._left_out = bad | ~(played & chosen)
 
     def mini_batch_generator(
         self, num_mini_batches: int, num_epochs: int = 8

@@ -247,8 +247,8 @@ def test_the_policy_learns_from_whole_episodes_of_the_lowest_returns(folder):
     assert logged["epopt/worst"] == pytest.approx(returns[chosen].mean(), rel=1e-5)
     assert logged["epopt/all"] == pytest.approx(returns.mean(), rel=1e-5)
 
-    raw = (storage.returns - storage.values)[:, chosen, 0]
-    expected = (raw - raw.mean()) / raw.std(correction=0)
+    raw = (storage.returns - storage.values)[..., 0]  # of all: the worst are worse than that
+    expected = ((raw - raw.mean()) / raw.std(correction=0))[:, chosen]
     torch.testing.assert_close(storage.advantages[:, chosen, 0], expected, rtol=1e-4, atol=1e-5)
     rows = torch.cat([batch.actions for batch in storage.mini_batch_generator(3, 1)])
     allowed = {tuple(row) for row in storage.actions[:, chosen].flatten(0, 1).tolist()}
