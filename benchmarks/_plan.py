@@ -40,8 +40,13 @@ def with_all_kinds(robot: Robot, *, constraints: bool = True) -> Robot:
         add(f"opt.gravity[{axis}]", [""], add=[-0.2, 0.2])
     add("geom.{}.friction[0]", geoms, scale=[0.5, 1.5])
     joints, driven = list(robot.joints), list(robot.driven)
-    add("joint.{}.damping", joints, scale={"log_uniform": [0.5, 2.0]})
-    add("joint.{}.armature", joints, scale=[0.8, 1.2])
+    dofs = joint_addresses(robot, model)[1]  # what is 0 stays 0, however it is scaled
+    damped, inert = (
+        [name for name, value in zip(joints, values[dofs], strict=True) if value > 0.0]
+        for values in (model.dof_damping, model.dof_armature)
+    )
+    add("joint.{}.damping", damped, scale={"log_uniform": [0.5, 2.0]})
+    add("joint.{}.armature", inert, scale=[0.8, 1.2])
     if constraints:
         add("joint.{}.frictionloss", joints, set=[0.0, FRICTIONLOSS])
     for name in driven:
