@@ -31,8 +31,19 @@ def damped(pendulum, record):
     return gap_map(pendulum, [record(pendulum, {"joint.pivot.damping": 0.15})])
 
 
-def test_a_simulation_that_is_right_cannot_be_told(pendulum, record):
-    found = gap_map(pendulum, [record(pendulum, {})])
+@pytest.fixture(scope="module")
+def right(pendulum, record):
+    """Return the map of a simulation that is right."""
+    return gap_map(pendulum, [record(pendulum, {})])
+
+
+@pytest.mark.xfail(reason="the bootstrap over seconds is too sure: it does not know of refitting")
+def test_the_interval_of_a_simulation_that_is_right_holds_one_half(right):
+    assert right.interval[0] <= 0.5 <= right.interval[1]
+
+
+def test_a_simulation_that_is_right_cannot_be_told(right):
+    found = right
     assert found.indistinguishable
     assert abs(found.auc - 0.5) < 0.06
     assert abs(found.nats) < 0.02
