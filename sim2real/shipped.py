@@ -31,3 +31,28 @@ def find_robot(name: str) -> Robot:
         f"no robot {name!r}: give a folder with a robot.toml, or a shipped robot"
         f"{known(name, robot_names())}"
     )
+
+
+def find_job_file(target: str, kind: str = "") -> Path | None:
+    """Return the TOML file of a job: itself, in a folder of results, or in `launch/`.
+
+    Args:
+        target: a TOML file, the folder of a run or a model, or a robot.
+        kind: what follows the robot in the name of its launch file.
+
+    Returns:
+        None for a robot without such a file.
+
+    Raises:
+        ConfigError: there is no such robot, either.
+    """
+    path = Path(target).expanduser()
+    launch = folder("launch") / f"{target}{kind}.toml"
+    if path.suffix == ".toml":
+        return path
+    if (path / "job.toml").is_file():
+        return path / "job.toml"
+    if launch.is_file():
+        return launch
+    find_robot(target)  # a wrong name is refused here, with the near ones
+    return None

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Literal
 
 from sim2real import config, shipped
@@ -96,13 +95,5 @@ def find_dynamics_job(target: str) -> DynamicsJob:
 
     A robot's launch file is `launch/<robot>_dynamics.toml`.
     """
-    path = Path(target).expanduser()
-    if path.suffix == ".toml":
-        return config.load(DynamicsJob, path)
-    if (path / "job.toml").is_file():
-        return config.load(DynamicsJob, path / "job.toml")
-    launch = shipped.folder("launch") / f"{target}_dynamics.toml"
-    if launch.is_file():
-        return config.load(DynamicsJob, launch)
-    shipped.find_robot(target)  # a wrong name is refused here, with the near ones
-    return DynamicsJob(robot=target)
+    path = shipped.find_job_file(target, "_dynamics")
+    return DynamicsJob(robot=target) if path is None else config.load(DynamicsJob, path)

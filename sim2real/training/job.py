@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from sim2real import config, shipped
@@ -200,13 +199,5 @@ class Job:
 
 def find_job(target: str) -> Job:
     """Return the job of a TOML file, a run's folder, or a robot (its launch file, or defaults)."""
-    path = Path(target).expanduser()
-    if path.suffix == ".toml":
-        return config.load(Job, path)
-    if (path / "job.toml").is_file():
-        return config.load(Job, path / "job.toml")
-    launch = shipped.folder("launch") / f"{target}.toml"
-    if launch.is_file():
-        return config.load(Job, launch)
-    shipped.find_robot(target)  # a wrong name is refused here, with the near ones
-    return Job(robot=target)
+    path = shipped.find_job_file(target)
+    return Job(robot=target) if path is None else config.load(Job, path)
