@@ -1,9 +1,11 @@
 """Trainings with and without a correction, each scored on the target."""
 
+import argparse
 import dataclasses
 import time
 from typing import Any
 
+import _result
 import numpy as np
 import torch
 
@@ -19,6 +21,36 @@ from sim2real.training.ppo import PPOTrainer
 
 EPISODES = {"mujoco": 32, "bullet": 8}
 _SCORED = 1_000_000
+
+
+def beside_source(
+    name: str, about: str, robot: Robot, settings: PPOSettings, gap: GapSettings, *, quick: int
+) -> None:
+    """Run DARC and the source's own policy with each seed of the command line, and write NAME.json.
+
+    Args:
+        name: of the result.
+        about: what `--help` says.
+        robot: the source.
+        settings: of PPO.
+        gap: which target.
+        quick: control steps of a smoke test.
+    """
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--quick", action="store_true", help="few steps: a smoke test")
+    chosen = parser.parse_args()
+    if chosen.quick:
+        settings = dataclasses.replace(settings, steps=quick)
+    results: dict[str, Any] = {}
+    for seed in chosen.seeds:
+        for arm, method in (("source", None), ("reward", "reward")):
+            row = run(robot, settings, of_method(gap, method), seed=seed)
+            row.pop("state")
+            results.setdefault(arm, {})[str(seed)] = row
+            print(arm, row, flush=True)
+            facts = {"ppo": dataclasses.asdict(settings), "gap": dataclasses.asdict(gap)}
+            _result.save(name, settings=facts | {"quick": chosen.quick}, results=results)
 
 
 def run(

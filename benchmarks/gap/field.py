@@ -8,7 +8,6 @@ it where both are alike (Eysenbach et al. 2021 have an ant for it, whose place n
 5,000 steps on the target at most. Writes results/gap_field.json with every seed.
 """
 
-import argparse
 import dataclasses
 import sys
 from pathlib import Path
@@ -19,8 +18,7 @@ from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-import _result
-from _arms import of_method, run
+from _arms import beside_source
 
 from sim2real.gap.settings import GapSettings
 from sim2real.robot import Robot
@@ -77,23 +75,10 @@ class Field(Task):
 
 def main() -> None:
     """Run all seeds and write the result."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--quick", action="store_true", help="few steps: a smoke test")
-    chosen = parser.parse_args()
     TASKS["field"] = Field
-    settings = dataclasses.replace(PPO, steps=15_360) if chosen.quick else PPO
     robot = find_robot(str(Path(__file__).parent / "point"))
     robot = dataclasses.replace(robot, task={"name": "field"})
-    results: dict[str, Any] = {}
-    for seed in chosen.seeds:
-        for arm, method in (("source", None), ("reward", "reward")):
-            row = run(robot, settings, of_method(GAP, method), seed=seed)
-            row.pop("state")
-            results.setdefault(arm, {})[str(seed)] = row
-            print(arm, row, flush=True)
-            facts = {"ppo": dataclasses.asdict(settings), "gap": dataclasses.asdict(GAP)}
-            _result.save("gap_field", settings=facts | {"quick": chosen.quick}, results=results)
+    beside_source("gap_field", __doc__.splitlines()[0], robot, PPO, GAP, quick=15_360)
 
 
 if __name__ == "__main__":

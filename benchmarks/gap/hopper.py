@@ -7,15 +7,12 @@ alone, from 10,000 steps on the target. Asked: it stands 250 of 300 steps. The s
 is beside it. Writes results/gap_hopper.json with every seed.
 """
 
-import argparse
 import dataclasses
 import sys
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-import _result
-from _arms import of_method, run
+from _arms import beside_source
 
 from sim2real.gap.settings import GapSettings
 from sim2real.robot import Robot
@@ -40,20 +37,7 @@ def hopper() -> Robot:
 
 def main() -> None:
     """Run all seeds and write the result."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--quick", action="store_true", help="few steps: a smoke test")
-    chosen = parser.parse_args()
-    settings = dataclasses.replace(PPO, steps=25_600) if chosen.quick else PPO
-    robot, results = hopper(), dict[str, Any]()
-    for seed in chosen.seeds:
-        for arm, method in (("source", None), ("reward", "reward")):
-            row = run(robot, settings, of_method(GAP, method), seed=seed)
-            row.pop("state")
-            results.setdefault(arm, {})[str(seed)] = row
-            print(arm, row, flush=True)
-            facts = {"ppo": dataclasses.asdict(settings), "gap": dataclasses.asdict(GAP)}
-            _result.save("gap_hopper", settings=facts | {"quick": chosen.quick}, results=results)
+    beside_source("gap_hopper", __doc__.splitlines()[0], hopper(), PPO, GAP, quick=25_600)
 
 
 if __name__ == "__main__":
