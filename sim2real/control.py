@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
+from sim2real.arrays import namespace
 from sim2real.robot import Robot
 
 
@@ -43,7 +43,7 @@ class ActionMap:
 
         `previous` (n, ncommand) is the command of the step before. Any array library's arrays.
         """
-        xp = array_namespace(action, previous)
+        xp = namespace(action, previous)
         if xp.__name__.endswith("numpy"):
             scale, offset, follow, low, high = vars(self).values()
             action = np.minimum(np.maximum(action, -1.0), 1.0)  # half the time of clip

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from array_api_compat import array_namespace
+from sim2real.arrays import namespace
 
 
 def rotate(quaternion: Any, vector: Any) -> Any:
@@ -20,21 +20,21 @@ def projected_gravity(quaternion: Any) -> Any:
 
     (0, 0, -1) for a frame that is level, whatever its heading.
     """
-    xp = array_namespace(quaternion)
+    xp = namespace(quaternion)
     w, x, y, z = (quaternion[:, i : i + 1] for i in range(4))
     return xp.concat([2 * (w * y - x * z), -2 * (y * z + w * x), 2 * (x * x + y * y) - 1], axis=-1)
 
 
 def forward_axis(quaternion: Any) -> Any:
     """Return the world's x axis seen from frames world ← frame (n, 4): (n, 3)."""
-    xp = array_namespace(quaternion)
+    xp = namespace(quaternion)
     w, x, y, z = (quaternion[:, i : i + 1] for i in range(4))
     return xp.concat([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)], axis=-1)
 
 
 def cross(a: Any, b: Any) -> Any:
     """Return a × b for vectors (..., 3), of any array library; several times as fast as numpy's."""
-    xp = array_namespace(a, b)
+    xp = namespace(a, b)
     (a1, a2, a3), (b1, b2, b3) = ([v[..., i : i + 1] for i in range(3)] for v in (a, b))
     return xp.concat([a2 * b3 - a3 * b2, a3 * b1 - a1 * b3, a1 * b2 - a2 * b1], axis=-1)
 

@@ -4,9 +4,9 @@ from typing import Any, final
 
 import mujoco
 import numpy as np
-from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
+from sim2real.arrays import namespace
 from sim2real.errors import RobotError
 from sim2real.robot import Robot
 from sim2real.sim.chain import Step, chain, cross_matrix
@@ -47,7 +47,7 @@ class Kinematics:
 
 def _follow(steps: list[Step], position: Any) -> tuple[Any, Any]:
     """Return position (n, 3) and rotation (n, 3, 3) at the end of a chain."""
-    xp = array_namespace(position)
+    xp = namespace(position)
     nothing = position[:, :1] * 0.0
     point = nothing + _like(xp, np.zeros(3), position)
     rotation = nothing[:, :, None] + _like(xp, np.eye(3), position)

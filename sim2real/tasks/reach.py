@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
-from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
 from sim2real import config
+from sim2real.arrays import namespace
 from sim2real.errors import ConfigError
 from sim2real.robot import Robot
 from sim2real.signals import Measured
@@ -68,7 +68,7 @@ class Reach(Task):
     def observe(self, measured: Measured, command: Any, goal: Any) -> Any:
         """Return the joints, and the way from the tip to the goal in the tip's own frame."""
         position, velocity = measured.position, measured.velocity
-        xp = array_namespace(position)
+        xp = namespace(position)
         tip, rotation = self._kinematics.tip(position)
         way = _in_frame(rotation, goal[:, :3] - tip)
         turn = _turn(xp, _in_frame(rotation, goal[:, 3:6]), _in_frame(rotation, goal[:, 6:9]))
@@ -76,14 +76,14 @@ class Reach(Task):
         return xp.concat(parts, axis=-1)
 
     def reward(self, state: State) -> Any:  # noqa: D102
-        xp = array_namespace(state.position)
+        xp = namespace(state.position)
         distance, angle = self.error(state)
         near = xp.exp(-((distance / 0.05) ** 2)) * xp.exp(-((angle / 0.4) ** 2))
         effort = xp.mean(state.action**2, axis=1)
         return 1.0 - 2.0 * distance - 0.2 * angle + near - self._options.effort_weight * effort
 
     def terminated(self, state: State) -> Any:  # noqa: D102
-        xp = array_namespace(state.position)
+        xp = namespace(state.position)
         return ~xp.all(xp.isfinite(state.position), axis=1)
 
     def success(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
@@ -95,7 +95,7 @@ class Reach(Task):
         tip, rotation = state.tip_position, state.tip_rotation
         if tip is None or rotation is None:  # a recording, or a planner's model: from the joints
             tip, rotation = self._kinematics.tip(state.position)
-        xp = array_namespace(tip)
+        xp = namespace(tip)
         distance = xp.sqrt(xp.sum((tip - state.goal[:, :3]) ** 2, axis=1))
         x, y = state.goal[:, 3:6], state.goal[:, 6:9]
         goal_rotation = xp.stack([x, y, xp.linalg.cross(x, y)], axis=2)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
-from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
 from sim2real import config
+from sim2real.arrays import namespace
 from sim2real.errors import ConfigError
 from sim2real.robot import Robot
 from sim2real.signals import Measured
@@ -66,18 +66,18 @@ class ReachPoint(Task):
 
     def observe(self, measured: Measured, command: Any, goal: Any) -> Any:
         """Return the joints, and the way from the tip to the goal."""
-        xp = array_namespace(measured.position)
+        xp = namespace(measured.position)
         tip, _ = self._kinematics.tip(measured.position)
         return xp.concat([measured.position, measured.velocity / 5.0, 4.0 * (goal - tip)], axis=-1)
 
     def reward(self, state: State) -> Any:  # noqa: D102
-        xp = array_namespace(state.position)
+        xp = namespace(state.position)
         distance, effort = self.error(state), xp.mean(state.action**2, axis=1)
         near = xp.exp(-((distance / 0.05) ** 2))
         return 1.0 - distance + near - self._options.effort_weight * effort
 
     def terminated(self, state: State) -> Any:  # noqa: D102
-        xp = array_namespace(state.position)
+        xp = namespace(state.position)
         return ~xp.all(xp.isfinite(state.position), axis=1)
 
     def success(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
@@ -88,7 +88,7 @@ class ReachPoint(Task):
         tip = state.tip_position
         if tip is None:  # a recording, or a planner's model: from the joints
             tip, _ = self._kinematics.tip(state.position)
-        xp = array_namespace(tip)
+        xp = namespace(tip)
         return xp.sqrt(xp.sum((tip - state.goal) ** 2, axis=1))
 
     def start(self, u: Array) -> tuple[Array, Array, None]:  # noqa: D102

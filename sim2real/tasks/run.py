@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from typing import Any, final
 
 import numpy as np
-from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
 from sim2real import config
+from sim2real.arrays import namespace
 from sim2real.errors import ConfigError, known
 from sim2real.robot import Robot
 from sim2real.rotation import forward_axis, projected_gravity
@@ -67,7 +67,7 @@ class Run(Task):
         return cls(config.from_dict(RunOptions, robot.task, f"{robot.name}: task"), robot)
 
     def observe(self, measured: Measured, command: Any, goal: Any) -> Any:  # noqa: D102
-        xp = array_namespace(measured.position)
+        xp = namespace(measured.position)
         parts = [measured.position[:, i : i + 1] for i in self._seen]
         parts.append(xp.clip(measured.velocity, -10.0, 10.0))
         if self._robot.base is not None:
@@ -77,7 +77,7 @@ class Run(Task):
         return xp.concat(parts, axis=-1)
 
     def reward(self, state: State) -> Any:  # noqa: D102
-        options, xp = self._options, array_namespace(state.action)
+        options, xp = self._options, namespace(state.action)
         effort = xp.sum(state.action**2, axis=1)
         speed = self._speed(state)
         return options.forward_weight * speed + options.alive_bonus - options.effort_weight * effort
@@ -113,7 +113,7 @@ class Run(Task):
         position = state.position
         if state.base is not None:
             position = np.concatenate([position, state.base.position], axis=1)
-        xp = array_namespace(position)
+        xp = namespace(position)
         position = position[:, self._healthy]
         low, high = (xp.asarray(limit, dtype=position.dtype) for limit in self._range.T)
         # a NaN fails both comparisons, so it counts as fallen

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
-from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
 from sim2real import config
+from sim2real.arrays import namespace
 from sim2real.errors import ConfigError
 from sim2real.robot import Robot
 from sim2real.signals import Measured
@@ -43,6 +43,8 @@ class SwingUp(Task):
         self._torque = np.array([limits[name].torque for name in robot.driven])
         self._velocity = np.array([limit.velocity for limit in limits.values()])
         self._njoint = n = len(robot.joints)
+        self._effort = options.effort_weight / len(robot.driven)
+        self._change = options.change_weight / len(robot.driven)
         self.nobs, self.nstart = 3 * n + len(robot.driven), n + 1
 
     @classmethod
@@ -57,34 +59,31 @@ class SwingUp(Task):
 
     def observe(self, measured: Measured, command: Any, goal: Any) -> Any:  # noqa: D102
         angle, velocity = measured.position, measured.velocity
-        xp = array_namespace(angle)
+        xp = namespace(angle)
         torque = xp.asarray(self._torque, dtype=angle.dtype)
         parts = [xp.cos(angle), xp.sin(angle), velocity / 8.0, command / torque]
         return xp.concat(parts, axis=-1)
 
     def reward(self, state: State) -> Any:  # noqa: D102
-        xp = array_namespace(state.position)
+        xp = namespace(state.position)
         below = 1.0 + _cosines(xp, state.position)
-        scale = xp.asarray(self._torque, dtype=below.dtype)
-        torque, last = state.command / scale, state.last_command / scale
+        torque = xp.asarray(self._torque, dtype=below.dtype)
+        effort, change = state.command / torque, (state.command - state.last_command) / torque
         height = 1.0 - xp.sum(below, axis=1) / (2 * self._njoint)  # 1 upright, 0 hanging
         speed = xp.vecdot(state.velocity, state.velocity)
-        effort = xp.vecdot(torque, torque) / torque.shape[1]
-        change = xp.vecdot(torque - last, torque - last) / torque.shape[1]
-        near = xp.exp(xp.vecdot(below, below) / -0.02)
         # height counts little at speed: else going round and round is a way of being high, too
         high = 0.2 * height + 0.3 * height**2 * xp.exp(-speed / 8.0)
-        held = 0.5 * near * xp.exp(-0.5 * speed)
-        options = self._options
-        return high + held - options.effort_weight * effort - options.change_weight * change
+        held = 0.5 * xp.exp(xp.vecdot(below, below) / -0.02 - 0.5 * speed)
+        cost = self._effort * xp.vecdot(effort, effort) + self._change * xp.vecdot(change, change)
+        return high + held - cost
 
     def terminated(self, state: State) -> Any:  # noqa: D102
-        xp = array_namespace(state.velocity)
+        xp = namespace(state.velocity)
         limit = xp.asarray(self._velocity, dtype=state.velocity.dtype)
         return xp.any(xp.abs(state.velocity) > limit, axis=1)
 
     def success(self, state: State) -> NDArray[np.bool_]:  # noqa: D102
-        upright = -_cosines(array_namespace(state.position), state.position) > math.cos(0.2)
+        upright = -_cosines(namespace(state.position), state.position) > math.cos(0.2)
         return np.logical_and.reduce(upright & (np.abs(state.velocity) < 2.0), axis=1)
 
     def start(self, u: Array) -> tuple[Array, Array, None]:

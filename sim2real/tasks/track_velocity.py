@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
-from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
 from sim2real import config
+from sim2real.arrays import namespace
 from sim2real.control import ActionMap, Servos
 from sim2real.errors import ConfigError
 from sim2real.robot import Robot
@@ -101,7 +101,7 @@ class TrackVelocity(Task):
 
     def observe(self, measured: Measured, command: Any, goal: Any) -> Any:
         """Return what legged_gym's policies see, but for the velocity, which nothing measures."""
-        xp = array_namespace(measured.position)
+        xp = namespace(measured.position)
         home, scale, rest = (
             xp.asarray(values, dtype=measured.position.dtype)
             for values in (self._home, self._map.scale, self._home[self._driven])
