@@ -19,8 +19,9 @@ def record(
     seconds: float = 30.0,
     seed: int = 0,
     noise: float = 1e-3,
+    velocity_noise: float = 0.0,
 ) -> Trajectory:
-    """Return a recording of a robot with planted parameters, as a noisy encoder reports it."""
+    """Return a recording of a robot with planted parameters, as noisy sensors report it."""
     model = compile_model(robot, max_delay=0.1)
     sim = MujocoSimulator(robot, 1, model=model)
     if planted:
@@ -41,7 +42,7 @@ def record(
         driven=robot.driven,
         time=stamps.astype(np.int64),
         position=np.array(position) + noise * rng.standard_normal(np.shape(position)),
-        velocity=np.array(velocity),
+        velocity=np.array(velocity) + velocity_noise * rng.standard_normal(np.shape(velocity)),
         command=commands,
         source=f"twin-{seed}.csv",
     )

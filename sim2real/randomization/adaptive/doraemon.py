@@ -1,5 +1,6 @@
 """Domain randomization via entropy maximization: as wide as the policy still succeeds."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, final
@@ -41,8 +42,8 @@ class DORAEMONSettings:
     def __post_init__(self) -> None:
         if not 0 < self.success_rate < 1:
             raise ConfigError(f"doraemon: success_rate {self.success_rate} must lie in (0, 1)")
-        if not self.kl > 0:
-            raise ConfigError(f"doraemon: kl {self.kl} must be above 0")
+        if not 0 < self.kl < math.inf:
+            raise ConfigError(f"doraemon: kl {self.kl} must be above 0, and finite")
         if self.episodes < 1:
             raise ConfigError(f"doraemon: episodes {self.episodes} must be at least 1")
         if not 2 <= self.start <= _SHAPES[1]:

@@ -1,5 +1,6 @@
 """SimOpt: step by step towards worlds in which the simulation does what the target did."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -25,8 +26,8 @@ class SimOptSettings:
     """Standard deviation [samples] of the filter on differences: forgives small shifts in time."""
 
     def __post_init__(self) -> None:
-        if not self.kl > 0:
-            raise ConfigError(f"simopt: kl {self.kl} must be above 0")
+        if not 0 < self.kl < math.inf:
+            raise ConfigError(f"simopt: kl {self.kl} must be above 0, and finite")
         if min(self.l1, self.l2, self.smooth) < 0 or self.l1 + self.l2 == 0:
             raise ConfigError(
                 "simopt: l1, l2 and smooth must not be negative, nor l1 and l2 both 0"

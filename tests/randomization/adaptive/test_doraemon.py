@@ -146,7 +146,9 @@ def test_a_saved_doraemon_continues_exactly(box):
     )
 
 
-@pytest.mark.parametrize("wrong", [{"success_rate": 1.0}, {"kl": 0.0}, {"start": 1.0}])
+@pytest.mark.parametrize(
+    "wrong", [{"success_rate": 1.0}, {"kl": 0.0}, {"kl": float("inf")}, {"start": 1.0}]
+)
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(ConfigError, match="doraemon"):
         DORAEMONSettings(**wrong)

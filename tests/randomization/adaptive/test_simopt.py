@@ -104,7 +104,9 @@ def test_a_saved_simopt_continues_exactly(simopt, box):
     assert step(simopt, 1) == step(other, 1)
 
 
-@pytest.mark.parametrize("wrong", [{"kl": 0.0}, {"l1": 0.0, "l2": 0.0}, {"smooth": -1.0}])
+@pytest.mark.parametrize(
+    "wrong", [{"kl": 0.0}, {"kl": float("inf")}, {"l1": 0.0, "l2": 0.0}, {"smooth": -1.0}]
+)
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(ConfigError, match="simopt"):
         SimOptSettings(**wrong)
