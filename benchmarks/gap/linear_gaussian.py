@@ -23,7 +23,9 @@ from sim2real.gap.transitions import Transitions
 
 NOISE = 0.1
 RECIPES = {
-    "for logs": EstimatorSettings(noise=0.2, members=3, batch=256, learning_rate=1e-3),
+    "for logs": EstimatorSettings(
+        noise=0.2, surprise=True, members=3, batch=256, learning_rate=1e-3
+    ),
     "for training": EstimatorSettings(),
 }
 

@@ -33,7 +33,7 @@ def sample(n: int, seed: int, visited: float, strength: float = 1.0) -> Transiti
 
 def compare(seed: int, blur: float, strength: float, steps: int) -> dict[str, float]:
     """Return how Δr of the source varies, and with what."""
-    estimator = GapEstimator((4, 2, 2), EstimatorSettings(blur=blur), seed)
+    estimator = GapEstimator((4, 2, 2), EstimatorSettings(blur=blur, surprise=True), seed)
     source, target = sample(20_000, seed, 0.0), sample(2_000, seed + 10, 0.8, strength)
     fit = estimator.fit(source, target, steps)
     check = sample(4_000, seed + 20, 0.0)

@@ -18,7 +18,7 @@ FOLDS = 5
 STEPS = 250
 """Of each fold's classifiers."""
 SETTINGS = EstimatorSettings(
-    noise=0.2, blur=0.2, members=2, batch=128, hidden=(48, 48), learning_rate=3e-3
+    noise=0.2, surprise=True, members=2, batch=128, hidden=(48, 48), learning_rate=3e-3
 )
 
 

@@ -45,6 +45,10 @@ class EstimatorSettings:
     """Added to state and command; as `noise`, if not given. Without it a change is not taken for
     what it tells of the state, but domains that hardly meet are told apart by (s, a) alone, and
     nothing is left to learn from s'."""
+    surprise: bool = False
+    """Whether what state and command tell of a change linearly is taken out of it, so that small
+    gaps do not hide in large motion: for logs. A policy that learns would be held to what hardly
+    matters: in simulations without noise nothing is too small to be found."""
     learning_rate: float = 2e-3
     batch: int = 128
     """Transitions of each domain in a step."""
@@ -192,17 +196,9 @@ class GapEstimator:
         return parts[0], parts[1]
 
     def _standardize(self, domains: Sequence[torch.Tensor]) -> None:
-        """Take out of each change what s and a tell of it linearly, then mean and deviation.
-
-        The first is fitted to the source. Given s and a, what is left tells as much as the change:
-        Δr is the same, but a gap no longer hides in motion that is many times larger. Each domain
-        counts the same for the second.
-        """
-        rows = domains[SOURCE].double()
-        inputs = _with_one(rows[:, : self._nsa])
-        gram = inputs.T @ inputs
-        gram += _RIDGE * torch.diag(gram.diagonal() + 1e-9)
-        self._expected = torch.linalg.solve(gram, inputs.T @ rows[:, self._nsa :]).float()
+        """Note what is expected of changes, mean and deviation; each domain counts the same."""
+        if self.settings.surprise:
+            self._expected = self._linear(domains[SOURCE].double()).float()
         domains = [self._surprise(rows) for rows in domains]
         means = torch.stack([rows.mean(dim=0) for rows in domains])
         squares = torch.stack([rows.square().mean(dim=0) for rows in domains])
@@ -210,11 +206,23 @@ class GapEstimator:
         variance = squares.mean(dim=0) - self._mean.square()
         self._scale = variance.clamp_min(0.0).sqrt().clamp_min(1e-6)
 
+    def _linear(self, rows: torch.Tensor) -> torch.Tensor:
+        """Return what s and a tell of a change linearly, (nsa + 1, nchange), in rows (n, d).
+
+        Given s and a, what is left tells as much as the change: Δr is the same.
+        """
+        inputs = _with_one(rows[:, : self._nsa])
+        gram = inputs.T @ inputs
+        gram += _RIDGE * torch.diag(gram.diagonal() + 1e-9)
+        return torch.linalg.solve(gram, inputs.T @ rows[:, self._nsa :])
+
     def _standardized(self, rows: torch.Tensor) -> torch.Tensor:
         return ((self._surprise(rows) - self._mean) / self._scale).clamp(-_FAR, _FAR)
 
     def _surprise(self, rows: torch.Tensor) -> torch.Tensor:
         """Return rows (n, d) in which what is expected of a change is subtracted from it."""
+        if not self.settings.surprise:
+            return rows
         sa, change = rows.split([self._nsa, rows.shape[1] - self._nsa], dim=1)
         return torch.cat([sa, change - _with_one(sa) @ self._expected], dim=1)
 

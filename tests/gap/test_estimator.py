@@ -8,7 +8,7 @@ from sim2real.gap.calibration import temperature
 from sim2real.gap.estimator import EstimatorSettings, GapEstimator
 from sim2real.gap.transitions import Transitions
 
-SETTINGS = EstimatorSettings(noise=0.2, members=2, batch=256, learning_rate=1e-3)
+SETTINGS = EstimatorSettings(noise=0.2, surprise=True, members=2, batch=256, learning_rate=1e-3)
 
 
 @pytest.fixture(scope="module")
@@ -57,19 +57,31 @@ def curved(n, seed, visited, dead=1.0):
 
 def test_what_a_change_tells_of_where_it_was_is_no_gap():
     """Without noise in the domains, and with that of a training in the classifiers."""
-    estimator = GapEstimator((2, 1, 1), EstimatorSettings(blur=0.0), seed=0)
+    estimator = GapEstimator((2, 1, 1), EstimatorSettings(blur=0.0, surprise=True), seed=0)
     fit = estimator.fit(curved(8000, 0, 0.0), curved(2000, 1, 0.8), 400)
     assert fit.sa_accuracy > 0.7
     assert np.abs(estimator.delta_r(curved(2000, 2, 0.4))).mean() < 0.02
 
 
 def test_a_dead_action_is_punished_where_it_is_used_wherever_the_domains_were():
-    estimator = GapEstimator((2, 1, 1), EstimatorSettings(blur=0.0), seed=0)
+    estimator = GapEstimator((2, 1, 1), EstimatorSettings(blur=0.0, surprise=True), seed=0)
     estimator.fit(curved(8000, 0, 0.0), curved(2000, 1, 0.8, dead=0.0), 600)
     check = curved(2000, 2, 0.4)
     value, effort = estimator.delta_r(check), np.square(check.action[:, 0])
     assert np.corrcoef(value, -effort)[0, 1] > 0.6
     assert np.abs(np.corrcoef(value, check.state[:, 0])[0, 1]) < 0.15
+
+
+@pytest.mark.parametrize(("surprise", "found"), [(True, True), (False, False)])
+def test_a_gap_far_below_what_a_state_changes_by_is_found_only_as_a_surprise(surprise, found):
+    def steps(n, seed, shift):
+        few = shifted(n, seed)
+        jump = few.action @ np.ones((1, 2)) + 0.05 * few.change + shift
+        return Transitions(state=few.state, action=few.action, change=jump)
+
+    estimator = GapEstimator((2, 1, 2), EstimatorSettings(noise=0.3, surprise=surprise), seed=0)
+    estimator.fit(steps(4000, 0, 0.0), steps(1000, 1, 0.02), 400)
+    assert (estimator.delta_r(steps(1000, 2, 0.0)).mean() < -0.5) == found
 
 
 def test_a_shift_of_the_next_state_is_seen_with_its_sign():
@@ -139,6 +151,12 @@ def test_the_temperature_undoes_a_scale_of_the_logits(factor):
     truth = rng.normal(0.0, 2.0, 20_000)
     label = rng.random(len(truth)) < 1.0 / (1.0 + np.exp(-truth))
     assert temperature(truth / factor, label) == pytest.approx(factor, rel=0.1)
+
+
+def test_logits_that_leave_no_doubt_keep_their_weight():
+    """Their standard error is without bounds, their likelihood is not."""
+    label = np.repeat([0.0, 1.0], 500)
+    assert temperature(np.where(label > 0.5, 9.0, -9.0), label) > 0.99
 
 
 def test_logits_that_tell_nothing_have_no_weight():
