@@ -41,7 +41,7 @@ class GapSettings:
     """Target transitions that are kept."""
     scale: float | None = None
     """λ, which Δr is multiplied with; if not given, from the spread of Δr and the reward's size."""
-    strength: float = 0.33
+    strength: float = 1.0
     """Spread of λ Δr, as a share of the reward's root mean square, that an automatic λ aims at."""
     clip: float = 10.0
     """Largest Δr that is believed [nat]."""

@@ -155,9 +155,9 @@ class Randomizer:
             values: the parameters (n, p), in SI units.
             normalized: the same, each on the scale of its own distribution, about [-1, 1].
         """
-        steps, share = np.zeros(len(ids), np.int64), np.broadcast_to(progress, len(ids))
+        steps, share = np.zeros(len(ids), np.int64), np.zeros(len(ids)) + progress
         instant = Instant(ids, episode, steps, share)
-        nominal = np.broadcast_to(self.parameters.nominal, (len(ids), len(self.names)))
+        nominal = np.repeat(self.parameters.nominal[None], len(ids), axis=0)
 
         def sample(rows: Any, attempt: int) -> Worlds:
             worlds = nominal[rows].copy(), np.zeros_like(nominal[rows])

@@ -49,6 +49,7 @@ class MujocoSimulator(Simulator):
         self.effects = Effects(robot, nsim, self.model.nbody)
         self._substeps = substeps(robot, self.model)
         qpos, qvel = joint_addresses(robot, self.model)
+        self._addresses = np.asarray(qpos), np.asarray(qvel)
         # views of the state where the joints are contiguous, which costs nothing in every step
         self._qpos, self._qvel = _slice_if_contiguous(qpos), _slice_if_contiguous(qvel)
         self._all_qpos, self._all_qvel = self.fields.bind("qpos"), self.fields.bind("qvel")
@@ -107,8 +108,9 @@ class MujocoSimulator(Simulator):
     ) -> None:
         # what Batch.reset does, but that wakes its threads, which for a few rows takes longer
         self.fields.state[ids] = self._initial
-        self._all_qpos[ids[:, None], np.arange(self.model.nq)[self._qpos]] = position
-        self._all_qvel[ids[:, None], np.arange(self.model.nv)[self._qvel]] = velocity
+        rows = ids[:, None]
+        self._all_qpos[rows, self._addresses[0]] = position
+        self._all_qvel[rows, self._addresses[1]] = velocity
         if self._base is not None:
             self._put_base(ids, base or BaseState.at_home(self.robot, len(ids)))
         self._ctrl[ids] = command
@@ -145,8 +147,9 @@ class MujocoSimulator(Simulator):
             self._advance(self._substeps, True)
         # a blown-up simulation raises nothing: MuJoCo starts it anew, clears its warnings and then
         # counts one: left alone, the counter would stand at 1 the second time, too
-        self._blowups.any(axis=1, out=self._diverged)
-        if self._diverged.any():
+        self._diverged[...] = False
+        if self._blowups.any():
+            self._blowups.any(axis=1, out=self._diverged)
             self._blowups[self._diverged] = 0
         self.effects.advance(self.truth)
 

@@ -97,4 +97,4 @@ class SwingUp(Task):
 
 def _cosines(xp: Any, position: Any) -> Any:
     """Return the cosine of each link's angle (n, njoint) from hanging."""
-    return xp.cos(xp.cumulative_sum(position, axis=1))
+    return xp.cos(xp.cumulative_sum(position, axis=1) if position.shape[1] > 1 else position)

@@ -30,7 +30,7 @@ class GravityWriter(Writer):
         self._slots = [term.index + 3 * isinstance(term, Tilt) for term in terms]
 
     def write(self, sim: Simulator, ids: Ids, values: Array) -> None:  # noqa: D102
-        numbers = np.tile(self._neutral, (len(ids), 1))
+        numbers = np.repeat(self._neutral[None], len(ids), axis=0)
         numbers[:, self._slots] = values
         gravity = numbers[:, :3]
         if self._tilts:
