@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sim2real import __version__, config
 from sim2real.calibration.recipe import Recipe
-from sim2real.gap.cross_fit import CrossFit, Scores
+from sim2real.gap.cross_fit import FOLDS, CrossFit, Scores
 from sim2real.gap.digest import digest
 from sim2real.gap.fields import (
     Believability,
@@ -25,7 +25,7 @@ from sim2real.gap.fields import (
 )
 from sim2real.gap.regime import Regimes
 from sim2real.gap.replay import LogReplay
-from sim2real.gap.scores import auc_interval
+from sim2real.gap.scores import auc_interval, refit_margin
 from sim2real.gap.suspects import Suspect, suspects
 from sim2real.parameters.posterior import Posterior
 from sim2real.robot import Robot
@@ -144,7 +144,7 @@ def gap_map(  # noqa: PLR0913 - what it compares, and with what
     fit = CrossFit(regimes.features, comparison, block, seed)
     scores, rng = fit.scores(), np.random.default_rng(seed)
     nats = fit.nats()
-    interval = auc_interval(scores.source, scores.target, block, rng)
+    interval = _interval(scores, block, rng)
     verdict: Verdict = "none"
     extent = 0.0
     if interval[0] > 0.5 and nats.any():  # else held-out rows say that the logits tell nothing
@@ -194,6 +194,15 @@ def _extent(field: Array) -> float:
     size = np.maximum(field, 0.0)
     square = float(np.square(size).mean())
     return float(size.mean() ** 2 / square) if square > 0.0 else 1.0
+
+
+def _interval(
+    scores: Scores, block: NDArray[np.int64], rng: np.random.Generator
+) -> tuple[float, float]:
+    """Return a 95 % interval of the AUC: the log, and the classifiers, could have been others."""
+    low, high = auc_interval(scores.source, scores.target, block, rng)
+    margin = refit_margin(scores.source, scores.target, block % FOLDS)
+    return max(0.0, min(low, scores.auc - margin)), min(1.0, max(high, scores.auc + margin))
 
 
 def _importance(

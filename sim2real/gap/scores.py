@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
+from scipy.stats import rankdata, t
 
 Array = NDArray[np.float64]
 
@@ -43,3 +43,24 @@ def auc_interval(
         values.append(auc(source[rows], target[rows]))
     low, high = np.quantile(values, [0.025, 0.975])
     return float(low), float(high)
+
+
+def refit_margin(source: Array, target: Array, fold: NDArray[np.int64]) -> float:
+    """Return half a 95 % interval of the AUC for what fitting to other stretches would change.
+
+    A bootstrap of scores does not know that the classifiers would be others, too. The AUCs of the
+    parts do: their spread, corrected for what the parts' training data have in common (Nadeau and
+    Bengio 2003, section 5).
+
+    Args:
+        source: scores (n,).
+        target: scores (n,) of the same windows.
+        fold: in which part each was held out (n,); 0 is returned for one part.
+    """
+    parts = np.unique(fold)
+    if len(parts) < 2:
+        return 0.0
+    k = len(parts)
+    each = [auc(source[fold == part], target[fold == part]) for part in parts]
+    error = np.std(each, ddof=1) * np.sqrt(1 / k + 1 / (k - 1))
+    return float(t.ppf(0.975, k - 1) * error)

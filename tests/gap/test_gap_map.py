@@ -37,7 +37,6 @@ def right(pendulum, record):
     return gap_map(pendulum, [record(pendulum, {})])
 
 
-@pytest.mark.xfail(reason="the bootstrap over seconds is too sure: it does not know of refitting")
 def test_the_interval_of_a_simulation_that_is_right_holds_one_half(right):
     assert right.interval[0] <= 0.5 <= right.interval[1]
 
