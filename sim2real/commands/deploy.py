@@ -15,7 +15,7 @@ from sim2real.commands.drive import Watch, drive, key_of
 from sim2real.deploy.controller import Controller
 from sim2real.deploy.driver import connected
 from sim2real.deploy.drivers.udp import UdpDriver
-from sim2real.deploy.process import realtime
+from sim2real.deploy.process import realtime, stop_on_signals
 from sim2real.deploy.robot_side.packets import DEFAULT_ADDRESS
 from sim2real.errors import ConfigError
 
@@ -69,14 +69,18 @@ def main(arguments: Sequence[str]) -> None:
     paths = [_recording(chosen, episode) for episode in range(chosen.episodes)]
     summaries = []
     driver = UdpDriver(robot, chosen.address, key_of(chosen.key), watch=chosen.shadow)
-    with _prompt(chosen.realtime), connected(driver):
+    # Ctrl-C and SIGTERM count between two episodes, too: there is a robot to damp, a file to close
+    with stop_on_signals() as stop, _prompt(chosen.realtime), connected(driver):
         for episode, path in enumerate(paths, start=1):
             if chosen.episodes > 1 and not chosen.shadow:
                 driver.reset()
+            if stop.requested:
+                break
             summary = drive(
                 controller, driver, seconds=chosen.seconds, goal=chosen.goal, path=path,
                 title=f"episode {episode}/{chosen.episodes}", shadow=chosen.shadow,
-                trips=chosen.trips, watch=Watch(live=chosen.live, page=chosen.page))  # fmt: skip
+                trips=chosen.trips, watch=Watch(live=chosen.live, page=chosen.page),
+                stop=stop)  # fmt: skip
             summaries.append(summary)
             if summary.ended != "done":
                 break

@@ -13,6 +13,7 @@ from sim2real.deploy.live.facts import Facts
 from sim2real.deploy.live.processes import dashboard, page
 from sim2real.deploy.loop import RunSummary, run
 from sim2real.deploy.operator import Operator
+from sim2real.deploy.process import Stop
 from sim2real.deploy.recorder import MEMORY, Recorder
 from sim2real.deploy.robot_side.keys import load_key
 from sim2real.deploy.source import CommandSource
@@ -53,8 +54,12 @@ def drive(  # noqa: PLR0913 - each is one thing, and all but two have names
     shadow: bool = False,
     trips: Path = Path("trips"),
     watch: Watch | None = None,
+    stop: Stop | None = None,
 ) -> RunSummary:
-    """Return how a run went, recorded to `path`, or if that is None and it trips into `trips`."""
+    """Return how a run went, recorded to `path`, or if that is None and it trips into `trips`.
+
+    `stop` is what signals set, if the caller has more to stop than this run.
+    """
     watch = watch or Watch()
     if path is not None and path.exists():
         raise ConfigError(f"{path} exists: recordings are not overwritten; choose another place")
@@ -78,7 +83,7 @@ def drive(  # noqa: PLR0913 - each is one thing, and all but two have names
             summary = run(
                 source, driver, seconds=seconds, goal=goal, recorder=recorder, shadow=shadow,
                 on_progress=None if watch.live else show,
-                operator=Operator(recorder.ring) if watch.page else None)  # fmt: skip
+                operator=Operator(recorder.ring) if watch.page else None, stop=stop)  # fmt: skip
             if summary.ended == "trip":
                 recorder.keep()
         bar.update(task, completed=min(summary.seconds, seconds), note=summary.ended, refresh=True)

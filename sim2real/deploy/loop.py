@@ -1,5 +1,6 @@
 """The control loop: reads, decides, writes, records, on an absolute grid of time."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, final
@@ -58,6 +59,7 @@ def run(  # noqa: PLR0913 - each is one thing, and all but two have names
     shadow: bool = False,
     operator: Person | None = None,
     clock: Clock | None = None,
+    stop: Stop | None = None,
 ) -> RunSummary:
     """Drive the robot with the source's commands; return how it went.
 
@@ -77,6 +79,8 @@ def run(  # noqa: PLR0913 - each is one thing, and all but two have names
         shadow: decide all, send nothing; the source commands at once, for there is no way home.
         operator: who may stop the run and, after a trip, re-arm it; without one a trip ends it.
         clock: another clock than the computer's.
+        stop: what signals set, if the caller has more to stop than this run; without it, they end
+            this run and whatever comes after it is stopped by another one.
 
     Raises:
         ControllerError: the goal does not fit the source.
@@ -87,8 +91,9 @@ def run(  # noqa: PLR0913 - each is one thing, and all but two have names
     loop = _Loop(supervisor, driver, _goal(source, goal), recorder, clock or MonotonicClock())
     loop.operator = operator
     try:
-        with stop_on_signals() as stop, frozen_gc():
-            return loop.drive(seconds, stop, on_progress)
+        heard = stop_on_signals() if stop is None else contextlib.nullcontext(stop)
+        with heard as asked, frozen_gc():
+            return loop.drive(seconds, asked, on_progress)
     finally:
         if not shadow:
             driver.stop()
