@@ -200,6 +200,9 @@ class EnvelopeOptions:
     """Largest angle between a floating base's vertical axis and the world's [rad]."""
     turn_rate: float = 50.0
     """Largest angular velocity of a floating base [rad/s]."""
+    novelty: float | None = None
+    """How far outside of what its policy met in training the robot may be, in widths of each
+    measured number's range; by default it is only told."""
     temperature: float | None = None
     """Of the hottest motor [°C]."""
     voltage: tuple[float, float] | None = None

@@ -79,7 +79,10 @@ def drive(  # noqa: PLR0913 - each is one thing, and all but two have names
             watchdog.alive()
             bar.update(task, completed=min(elapsed, seconds), note=state.name.lower(), refresh=True)
 
-        with recorder, watch.begun(Facts.of(driver.robot, recorder.ring, shadow=shadow)):
+        with (
+            recorder,
+            watch.begun(Facts.of(driver.robot, recorder.ring, shadow=shadow, seen=source.seen)),
+        ):
             summary = run(
                 source, driver, seconds=seconds, goal=goal, recorder=recorder, shadow=shadow,
                 on_progress=None if watch.live else show,
@@ -95,6 +98,8 @@ def drive(  # noqa: PLR0913 - each is one thing, and all but two have names
         f" (99th percentile); the envelope changed {summary.clips} commands,"
         f" {summary.intervention:.2%}"
     )
+    if summary.newest:
+        notes.print(f"at most {summary.novelty:.0%} outside of what training met: {summary.newest}")
     if summary.counts:
         told = ", ".join(f"{count} {name}" for name, count in summary.counts.items())
         notes.print(f"of these the controller calls {told}")
