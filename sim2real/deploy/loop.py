@@ -94,11 +94,13 @@ def run(  # noqa: PLR0913 - each is one thing, and all but two have names
     """
     envelope = envelope or Envelope.of(driver.robot)
     supervisor = Supervisor(source, driver.robot, envelope=envelope, shadow=shadow)
-    loop = _Loop(supervisor, driver, goal_of(source, goal), recorder, clock or MonotonicClock())
-    loop.operator = operator
+    pursued = goal_of(source, goal)
     try:
         heard = stop_on_signals() if stop is None else contextlib.nullcontext(stop)
         with heard as asked, frozen_gc():
+            # its time begins here: a collection of all that was imported takes a while
+            loop = _Loop(supervisor, driver, pursued, recorder, clock or MonotonicClock())
+            loop.operator = operator
             return loop.drive(seconds, asked, on_progress)
     finally:
         if not shadow:

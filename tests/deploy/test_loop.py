@@ -154,6 +154,13 @@ def test_late_ticks_are_skipped_and_counted_and_never_bunched(pendulum, fakes):
     assert summary.lateness_p50 == 0.0
 
 
+def test_the_collection_before_a_run_makes_no_step_late(rig, fakes, monkeypatch):
+    clock, driver = rig
+    monkeypatch.setattr(gc, "collect", lambda: clock.sleep_until(clock.now() + 2_000_000_000))
+    summary = run(fakes[2](lambda i: [0.1]), driver, seconds=0.1, clock=clock)
+    assert summary.late_ticks == 0
+
+
 def test_garbage_collection_is_as_before_after_a_run(rig, pendulum, fakes):
     clock, driver = rig
     during = []
