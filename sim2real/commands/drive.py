@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sim2real.commands.console import notes, progress_bar
+from sim2real.deploy.clock import Clock
 from sim2real.deploy.driver import RobotDriver
 from sim2real.deploy.live.facts import Facts
 from sim2real.deploy.live.processes import dashboard, page
@@ -55,10 +56,12 @@ def drive(  # noqa: PLR0913 - each is one thing, and all but two have names
     trips: Path = Path("trips"),
     watch: Watch | None = None,
     stop: Stop | None = None,
+    clock: Clock | None = None,
 ) -> RunSummary:
     """Return how a run went, recorded to `path`, or if that is None and it trips into `trips`.
 
-    `stop` is what signals set, if the caller has more to stop than this run.
+    `stop` is what signals set, if the caller has more to stop than this run; `clock` another one
+    than the computer's.
     """
     watch = watch or Watch()
     if path is not None and path.exists():
@@ -86,7 +89,8 @@ def drive(  # noqa: PLR0913 - each is one thing, and all but two have names
             summary = run(
                 source, driver, seconds=seconds, goal=goal, recorder=recorder, shadow=shadow,
                 on_progress=None if watch.live else show,
-                operator=Operator(recorder.ring) if watch.page else None, stop=stop)  # fmt: skip
+                operator=Operator(recorder.ring) if watch.page else None, stop=stop,
+                clock=clock)  # fmt: skip
             if summary.ended == "trip":
                 recorder.keep()
         bar.update(task, completed=min(summary.seconds, seconds), note=summary.ended, refresh=True)

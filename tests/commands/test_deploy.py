@@ -165,6 +165,15 @@ def test_a_recording_is_not_replayed_with_another_controller(
     assert "another file than the one that commanded" in " ".join(outcome.err.split())
 
 
+def test_a_recording_is_a_robot_to_drive_on_without_one(sim2real, slow, controller, recording):
+    outcome = sim2real("deploy", controller, "--robot", slow, "--log", recording[0], "--json")
+    assert outcome.code == 0, outcome.err
+    (summary,) = outcome.json
+    assert summary["ended"] == "done"
+    assert summary["ticks"] >= 5
+    assert summary["late_ticks"] == 0
+
+
 def test_a_goal_that_does_not_fit_ends_it_before_anything_is_sent(
     sim2real, slow, controller, address
 ):
