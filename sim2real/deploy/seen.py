@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sim2real.deploy.envelope.bounds import Array, Envelope
 from sim2real.errors import ControllerError
@@ -43,13 +42,13 @@ class Novelty:
         """Which measured number that was: velocity of 'knee'."""
         self._names = envelope.names
         low, high = ([part for n in seen if n != "goal" for part in seen[n][end]] for end in (0, 1))
-        self._range: tuple[NDArray[np.float64], ...] = (np.array(low), np.array(high))
+        self._low, self._high = np.array(low), np.array(high)
 
     def of(self, measured: Measured) -> float:
         """Return how far outside the robot is now, in widths of the range."""
         if not self.known:
             return 0.0
-        away = outside(*self._range, np.concatenate(list(measured.signals().values())))
+        away = outside(self._low, self._high, np.concatenate(list(measured.signals().values())))
         worst = int(np.argmax(away))
         if away[worst] > self.most:
             self.most, self.name = float(away[worst]), self._names[worst]
