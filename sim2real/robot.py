@@ -174,6 +174,10 @@ class FloatingBase:
     """Of the body's origin above the ground when the robot stands at home [m]."""
 
 
+BRAKING = 0.1
+"""Time in which a joint stops from its largest velocity [s], where robot.toml does not say it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class EnvelopeOptions:
     """What the runtime watches beside the joints' limits; see docs/deployment.md."""
@@ -185,8 +189,9 @@ class EnvelopeOptions:
     """How far beyond its limits a joint may be measured before the run ends [rad, or m]."""
     margin: float = 0.02
     """How far before its limits a joint is brought to rest [rad, or m]."""
-    braking: float = 0.1
-    """Time in which a joint can stop from its largest velocity [s]."""
+    braking: float | dict[str, float] = BRAKING
+    """Time in which a joint can surely stop from its largest velocity [s], or a table of joints: a
+    wrist stops sooner than a shoulder. A joint that is not in it has the default's 0.1 s."""
     lag: float = 0.05
     """Positions may lag velocities (or the reverse) by this [s]; more, and a sensor is stuck."""
     overruns: int = 10
@@ -195,6 +200,9 @@ class EnvelopeOptions:
     """Largest angle between a floating base's vertical axis and the world's [rad]."""
     turn_rate: float = 50.0
     """Largest angular velocity of a floating base [rad/s]."""
+    novelty: float | None = None
+    """How far outside of what its policy met in training the robot may be, in widths of each
+    measured number's range; by default it is only told."""
     temperature: float | None = None
     """Of the hottest motor [°C]."""
     voltage: tuple[float, float] | None = None
@@ -202,12 +210,19 @@ class EnvelopeOptions:
 
     def __post_init__(self) -> None:
         named = {name: value for name, value in vars(self).items() if name != "voltage"}
+        if isinstance(self.braking, dict):
+            del named["braking"]
+            named |= {f"braking.{name}": value for name, value in self.braking.items()}
         for name, value in named.items():
             if value is not None and not 0 < value < math.inf:
                 raise ConfigError(f"envelope: {name} = {value} must be finite and above 0")
         low, high = self.voltage or (0.0, 1.0)
         if not low < high < math.inf:
             raise ConfigError(f"envelope: voltage [{low}, {high}] must be [low, high], both finite")
+
+    def braking_of(self, joint: str) -> float:
+        """Return the time in which a joint can surely stop from its largest velocity [s]."""
+        return self.braking.get(joint, BRAKING) if isinstance(self.braking, dict) else self.braking
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,6 +270,12 @@ class Robot:
                 raise ConfigError(f"{name}: {rate} must be finite and above 0")
         if "name" not in self.task:
             raise ConfigError("task: write [task] with name = ...")
+        braking = self.envelope.braking
+        for name in braking if isinstance(braking, dict) else ():
+            if name not in self.driven:
+                raise ConfigError(
+                    f"envelope.braking: {name!r} is no driven joint{known(name, self.driven)}"
+                )
 
     @property
     def driven(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from sim2real.deploy.envelope.bounds import Envelope
 from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.export.onnx_file import export
 from sim2real.shipped import find_robot, robot_names
@@ -31,6 +32,25 @@ def test_a_robot_survives_1000_random_steps_in_random_worlds(name):
         assert np.isfinite(observation).all()
         assert np.isfinite(reward).all()
         assert not env.sim.diverged.any()
+
+
+@pytest.mark.parametrize("name", ["reacher", "so101", "quadruped"])
+def test_no_joint_of_an_arm_or_a_leg_is_trusted_to_brake_harder_than_its_motor_can(name):
+    robot = find_robot(name)
+    model = compile_model(robot)
+    data, inertia = mujoco.MjData(model), np.zeros((model.nv, model.nv))
+    rng = np.random.default_rng(0)
+    dofs = [model.joint(joint).dofadr[0] for joint in robot.driven]
+    heaviest = np.zeros(len(dofs))
+    for _ in range(100):
+        for joint in robot.joints:
+            low, high = robot.joints[joint].limits.position
+            data.joint(joint).qpos = rng.uniform(low, high)
+        mujoco.mj_forward(model, data)
+        mujoco.mj_fullM(model, data, inertia)
+        heaviest = np.maximum(heaviest, np.diag(inertia)[dofs])
+    envelope = Envelope.of(robot)
+    assert (envelope.braking <= envelope.servos.limit / heaviest).all()
 
 
 @pytest.mark.parametrize("name", ALL)

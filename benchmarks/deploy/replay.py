@@ -89,7 +89,7 @@ def _named(robot: Robot, path: Path, seed: int) -> bool:
 
 def _messages(path: Path) -> list[tuple[str, int, dict[str, Any]]]:
     with path.open("rb") as file:
-        found = make_reader(file).iter_messages()
+        found = make_reader(file).iter_messages(topics=["measurement", "command"])
         return [(c.topic, m.log_time, json.loads(m.data)) for _, c, m in found]
 
 
@@ -101,8 +101,7 @@ def _write(path: Path, other: Path, messages: list[tuple[str, int, dict[str, Any
             writer.add_metadata(metadata.name, metadata.metadata)
         for topic, time, told in messages:
             if topic not in channels:
-                schema = writer.register_schema(topic, "jsonschema", b"{}")
-                channels[topic] = writer.register_channel(topic, "json", schema)
+                channels[topic] = writer.register_channel(topic, "json", 0)
             writer.add_message(channels[topic], time, json.dumps(told).encode(), time)
         writer.finish()
 

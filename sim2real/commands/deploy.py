@@ -14,10 +14,14 @@ from sim2real.commands.console import Flag, Maybe, notes, options, print_json
 from sim2real.commands.drive import Watch, drive, key_of
 from sim2real.deploy.controller import Controller
 from sim2real.deploy.driver import connected
+from sim2real.deploy.drivers.log import LogDriver
 from sim2real.deploy.drivers.udp import UdpDriver
-from sim2real.deploy.process import realtime
+from sim2real.deploy.loop import RunSummary
+from sim2real.deploy.process import realtime, stop_on_signals
+from sim2real.deploy.recording import read_recording
 from sim2real.deploy.robot_side.packets import DEFAULT_ADDRESS
 from sim2real.errors import ConfigError
+from sim2real.robot import Robot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +48,9 @@ class Deploy:
     """What to pursue; the controller's own goal if not given."""
     shadow: Flag = False
     """Decide all and send nothing: beside another controller, or with a robot that is off."""
+    log: Maybe[Path] = None
+    """A recording to drive on instead of a robot, in shadow and as fast as it goes: what would this
+    controller have wanted there, and what the envelope have said?"""
     record: Maybe[Path] = None
     """A folder for recordings, episode-1.mcap and on."""
     trips: Path = Path("trips")
@@ -66,20 +73,43 @@ def main(arguments: Sequence[str]) -> None:
         raise ConfigError("episodes must be at least 1, and seconds above 0")
     robot = shipped.find_robot(chosen.robot)
     controller = Controller.load(chosen.controller, robot)
+    if chosen.log is not None:
+        _finish(chosen, [_on_log(chosen, controller, robot)])
+        return
     paths = [_recording(chosen, episode) for episode in range(chosen.episodes)]
     summaries = []
     driver = UdpDriver(robot, chosen.address, key_of(chosen.key), watch=chosen.shadow)
-    with _prompt(chosen.realtime), connected(driver):
+    # Ctrl-C and SIGTERM count between two episodes, too: there is a robot to damp, a file to close
+    with stop_on_signals() as stop, _prompt(chosen.realtime), connected(driver):
         for episode, path in enumerate(paths, start=1):
             if chosen.episodes > 1 and not chosen.shadow:
                 driver.reset()
+            if stop.requested:
+                break
             summary = drive(
                 controller, driver, seconds=chosen.seconds, goal=chosen.goal, path=path,
                 title=f"episode {episode}/{chosen.episodes}", shadow=chosen.shadow,
-                trips=chosen.trips, watch=Watch(live=chosen.live, page=chosen.page))  # fmt: skip
+                trips=chosen.trips, watch=Watch(live=chosen.live, page=chosen.page),
+                stop=stop)  # fmt: skip
             summaries.append(summary)
             if summary.ended != "done":
                 break
+    _finish(chosen, summaries)
+
+
+def _on_log(chosen: Deploy, controller: Controller, robot: Robot) -> RunSummary:
+    """Return how the controller does on what was measured once."""
+    assert chosen.log is not None  # it was asked for
+    driver = LogDriver(robot, read_recording(chosen.log)[0])
+    path = _recording(chosen, 0)
+    with connected(driver):
+        return drive(
+            controller, driver, seconds=min(chosen.seconds, driver.seconds), goal=chosen.goal,
+            path=path, title=chosen.log.name, shadow=True, trips=chosen.trips,
+            watch=Watch(live=chosen.live), clock=driver)  # fmt: skip
+
+
+def _finish(chosen: Deploy, summaries: list[RunSummary]) -> None:
     if chosen.json:
         print_json([dataclasses.asdict(summary) for summary in summaries])
     tripped = [summary for summary in summaries if summary.ended == "trip"]

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sim2real.commands.console import notes, progress_bar
+from sim2real.deploy.clock import Clock
 from sim2real.deploy.driver import RobotDriver
 from sim2real.deploy.live.facts import Facts
 from sim2real.deploy.live.processes import dashboard, page
 from sim2real.deploy.loop import RunSummary, run
 from sim2real.deploy.operator import Operator
+from sim2real.deploy.process import Stop
 from sim2real.deploy.recorder import MEMORY, Recorder
 from sim2real.deploy.robot_side.keys import load_key
 from sim2real.deploy.source import CommandSource
@@ -53,8 +55,14 @@ def drive(  # noqa: PLR0913 - each is one thing, and all but two have names
     shadow: bool = False,
     trips: Path = Path("trips"),
     watch: Watch | None = None,
+    stop: Stop | None = None,
+    clock: Clock | None = None,
 ) -> RunSummary:
-    """Return how a run went, recorded to `path`, or if that is None and it trips into `trips`."""
+    """Return how a run went, recorded to `path`, or if that is None and it trips into `trips`.
+
+    `stop` is what signals set, if the caller has more to stop than this run; `clock` another one
+    than the computer's.
+    """
     watch = watch or Watch()
     if path is not None and path.exists():
         raise ConfigError(f"{path} exists: recordings are not overwritten; choose another place")
@@ -74,11 +82,15 @@ def drive(  # noqa: PLR0913 - each is one thing, and all but two have names
             watchdog.alive()
             bar.update(task, completed=min(elapsed, seconds), note=state.name.lower(), refresh=True)
 
-        with recorder, watch.begun(Facts.of(driver.robot, recorder.ring, shadow=shadow)):
+        with (
+            recorder,
+            watch.begun(Facts.of(driver.robot, recorder.ring, shadow=shadow, seen=source.seen)),
+        ):
             summary = run(
                 source, driver, seconds=seconds, goal=goal, recorder=recorder, shadow=shadow,
                 on_progress=None if watch.live else show,
-                operator=Operator(recorder.ring) if watch.page else None)  # fmt: skip
+                operator=Operator(recorder.ring) if watch.page else None, stop=stop,
+                clock=clock)  # fmt: skip
             if summary.ended == "trip":
                 recorder.keep()
         bar.update(task, completed=min(summary.seconds, seconds), note=summary.ended, refresh=True)
@@ -90,6 +102,8 @@ def drive(  # noqa: PLR0913 - each is one thing, and all but two have names
         f" (99th percentile); the envelope changed {summary.clips} commands,"
         f" {summary.intervention:.2%}"
     )
+    if summary.newest:
+        notes.print(f"at most {summary.novelty:.0%} outside of what training met: {summary.newest}")
     if summary.counts:
         told = ", ".join(f"{count} {name}" for name, count in summary.counts.items())
         notes.print(f"of these the controller calls {told}")

@@ -1,6 +1,6 @@
 """`sim2real inspect`: show what an exported controller is and needs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +11,7 @@ from rich.table import Table
 from sim2real import config
 from sim2real.commands.console import Flag, console, options, print_json
 from sim2real.deploy.controller import Controller
+from sim2real.deploy.seen import ANYTHING
 from sim2real.deploy.spec import ControllerSpec, flat
 
 
@@ -38,6 +39,9 @@ def main(arguments: Sequence[str]) -> None:
                   f" {spec.seal[:16]}…")  # fmt: skip
     for table in (_inputs(spec), _outputs(spec)):
         console.print(table)
+    console.print("met in training:" if spec.seen else "met in training: nobody noted it")
+    for line in _seen(spec):
+        console.print(f"  {line}")
     for name, values in (("trained on", spec.trained_on), ("made from", spec.origin)):
         console.print(f"{name}:" if values else f"{name}: nothing that is told")
         for key, value in flat(config.to_dict(values)).items():
@@ -62,6 +66,14 @@ def _inputs(spec: ControllerSpec) -> Table:
     for name, values in spec.initial_state.items():
         table.add_row(f"state.{name}", str(len(values)), "", "", "carried from step to step")
     return table
+
+
+def _seen(spec: ControllerSpec) -> Iterator[str]:
+    for signal, (low, high) in spec.seen.items():
+        of = spec.joints if len(low) == len(spec.joints) else range(len(low))
+        for name, least, most in zip(of, low, high, strict=True):
+            known = "anything" if most - least > ANYTHING else f"{least:.4g} to {most:.4g}"
+            yield f"{signal} {name}: {known}"
 
 
 def _outputs(spec: ControllerSpec) -> Table:

@@ -2,6 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
+from collections import deque
 from typing import final
 
 
@@ -30,6 +31,10 @@ class MonotonicClock(Clock):
             time.sleep(remaining * 1e-9)
 
 
+_REMEMBERED = 1 << 17
+"""Ticks whose lateness is kept: of 10 minutes at 200 Hz all, of a day the last ones."""
+
+
 @final
 class Grid:
     """Wakes at start + k / hz; a tick that is missed is skipped and counted, never made up for."""
@@ -37,8 +42,8 @@ class Grid:
     def __init__(self, clock: Clock, hz: float):
         self.skipped = 0
         """Ticks that were missed."""
-        self.lateness: list[int] = []
-        """How long after its time each tick began [ns]."""
+        self.lateness: deque[int] = deque(maxlen=_REMEMBERED)
+        """How long after its time each of the last 131,072 ticks began [ns]."""
         self._clock = clock
         self._period = 1e9 / hz
         self._start = clock.now()

@@ -34,7 +34,7 @@ class Controller(CommandSource):
 
     def __init__(self, session: Any, spec: ControllerSpec, origin: dict[str, Any]):
         self.spec = spec
-        self.goal = spec.goal
+        self.goal, self.seen = spec.goal, spec.seen
         self.origin = origin
         self.warms_up = bool(spec.initial_state.keys() - {"command"})
         self.blended = True
@@ -211,12 +211,25 @@ def _check_graph(path: Path, session: Any, spec: ControllerSpec) -> None:
     inputs |= {"goal": len(spec.goal)} if spec.goal else {}
     states = {f"state.{name}": len(values) for name, values in spec.initial_state.items()}
     outputs = {"command": len(spec.driven)} | {f"next.{name}": n for name, n in states.items()}
+    _check_seen(path, spec, inputs)
     _check_nodes(path, "inputs", session.get_inputs(), inputs | states)
     _check_nodes(path, "outputs", session.get_outputs(), outputs)
     tape = spec.golden
     ends = ({f"state.{n}": len(x) for n, x in s.items()} for s in (tape.state, tape.final_state))
     if set(tape.inputs) != set(inputs) or any(sizes != states for sizes in ends):
         raise ControllerError(f"{path}: its golden tape lacks signals of the graph: export again")
+
+
+def _check_seen(path: Path, spec: ControllerSpec, sizes: dict[str, int]) -> None:
+    """Refuse ranges that are none; without any, nobody noted them."""
+    ends = {name: tuple(map(len, ends)) for name, ends in spec.seen.items()}
+    whole = {name: (size, size) for name, size in sizes.items()}
+    pairs = [pair for low, high in spec.seen.values() for pair in zip(low, high, strict=False)]
+    if spec.seen and not (ends == whole and all(low <= high for low, high in pairs)):
+        raise ControllerError(
+            f"{path}: what its policy met in training is not told as ranges of its inputs: export"
+            " it again"
+        )
 
 
 def _matrix(rows: tuple[tuple[float, ...], ...], width: int) -> Array:

@@ -1,5 +1,6 @@
 """The control loop: reads, decides, writes, records, on an absolute grid of time."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, final
@@ -14,6 +15,7 @@ from sim2real.deploy.envelope.verdict import Verdict
 from sim2real.deploy.operator import Person
 from sim2real.deploy.process import Stop, frozen_gc, stop_on_signals
 from sim2real.deploy.recorder import Recorder
+from sim2real.deploy.seen import check_goal
 from sim2real.deploy.source import CommandSource
 from sim2real.deploy.supervisor import Decision, Event, State, Supervisor
 from sim2real.errors import ControllerError
@@ -40,6 +42,11 @@ class RunSummary:
     """Median time from when a control step was due to its begin [s]."""
     lateness_p99: float
     """99th percentile of the same [s]."""
+    novelty: float
+    """How far outside of what the source met in training the robot was at most, in widths of that
+    range; 0 if nobody noted it."""
+    newest: str
+    """Which measured number that was."""
     dropped_rows: int
     """Rows that the recorder had to leave out."""
     counts: dict[str, int]
@@ -58,6 +65,7 @@ def run(  # noqa: PLR0913 - each is one thing, and all but two have names
     shadow: bool = False,
     operator: Person | None = None,
     clock: Clock | None = None,
+    stop: Stop | None = None,
 ) -> RunSummary:
     """Drive the robot with the source's commands; return how it went.
 
@@ -77,24 +85,34 @@ def run(  # noqa: PLR0913 - each is one thing, and all but two have names
         shadow: decide all, send nothing; the source commands at once, for there is no way home.
         operator: who may stop the run and, after a trip, re-arm it; without one a trip ends it.
         clock: another clock than the computer's.
+        stop: what signals set, if the caller has more to stop than this run; without it, they end
+            this run and whatever comes after it is stopped by another one.
 
     Raises:
-        ControllerError: the goal does not fit the source.
+        ControllerError: the goal does not fit the source, or is outside of what it was trained on.
         LinkError: the connection broke.
     """
     envelope = envelope or Envelope.of(driver.robot)
     supervisor = Supervisor(source, driver.robot, envelope=envelope, shadow=shadow)
-    loop = _Loop(supervisor, driver, _goal(source, goal), recorder, clock or MonotonicClock())
-    loop.operator = operator
+    pursued = goal_of(source, goal)
     try:
-        with stop_on_signals() as stop, frozen_gc():
-            return loop.drive(seconds, stop, on_progress)
+        heard = stop_on_signals() if stop is None else contextlib.nullcontext(stop)
+        with heard as asked, frozen_gc():
+            # its time begins here: a collection of all that was imported takes a while
+            loop = _Loop(supervisor, driver, pursued, recorder, clock or MonotonicClock())
+            loop.operator = operator
+            return loop.drive(seconds, asked, on_progress)
     finally:
         if not shadow:
             driver.stop()
 
 
-def _goal(source: CommandSource, goal: ArrayLike | None) -> Array:
+def goal_of(source: CommandSource, goal: ArrayLike | None) -> Array:
+    """Return the goal (ngoal,) to pursue, the source's own if none is given.
+
+    Raises:
+        ControllerError: it does not fit the source, or is outside of what it was trained on.
+    """
     wanted = np.array(source.goal if goal is None else goal, np.float64).reshape(-1)
     if len(wanted) != len(source.goal):
         raise ControllerError(
@@ -103,6 +121,7 @@ def _goal(source: CommandSource, goal: ArrayLike | None) -> Array:
         )
     if not np.isfinite(wanted).all():
         raise ControllerError(f"goal {wanted.tolist()}: its values must be finite numbers")
+    check_goal(source.seen, wanted)
     return wanted
 
 
@@ -191,6 +210,8 @@ class _Loop:
             intervention=self.clips / max(self.ticks, 1),
             lateness_p50=float(lateness[0]),
             lateness_p99=float(lateness[1]),
+            novelty=self.supervisor.novelty.most,
+            newest=self.supervisor.novelty.name,
             dropped_rows=self.recorder.dropped if self.recorder else 0,
             counts=self.supervisor.source.counts(),
         )

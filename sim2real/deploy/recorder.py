@@ -78,7 +78,9 @@ class Recorder:
         self._capacity = max(64, round(MEMORY * robot.control_hz))
         self._header = {
             "robot": robot.name, "robot_hash": robot_hash(robot), "joints": list(robot.joints),
-            "driven": list(robot.driven), "control_hz": robot.control_hz,
+            "driven": list(robot.driven),
+            "modes": [robot.joints[name].mode for name in robot.driven],
+            "control_hz": robot.control_hz,
             "signals": {n: asdict(signal) for n, signal in measured_signals(robot).items()},
             "origin": dict(origin or {}), "goal": [float(value) for value in goal],
             "shadow": shadow, "envelope": config.to_dict(envelope or robot.envelope),

@@ -12,22 +12,11 @@ import numpy as np
 from mcap.writer import Writer
 
 from sim2real.deploy.recorder import KEEP
+from sim2real.deploy.recorder_ros import RosTopics
 from sim2real.deploy.ring import Ring
 
 _POLL = 0.05  # s between two looks into the ring
 _FLUSH = 20  # looks between two flushes
-_NUMBERS = {"type": "array", "items": {"type": "number"}}
-_NUMBERS_OR_NULL = {**_NUMBERS, "type": ["array", "null"]}
-_INTEGER = {"type": "integer"}
-_SCHEMAS: dict[str, dict[str, Any]] = {
-    "measurement": {"seq": _INTEGER, "stamp": _INTEGER, "received": _INTEGER},
-    "command": {
-        "stamp": _INTEGER, "tick": _INTEGER, "state": _INTEGER, "verdict": _INTEGER,
-        "event": _INTEGER,
-        "stiffness": {"type": "number"}, "command": _NUMBERS_OR_NULL, "wanted": _NUMBERS_OR_NULL,
-        "goal": _NUMBERS,
-    },
-}  # fmt: skip
 
 
 def main() -> None:
@@ -76,7 +65,10 @@ def _ended(seconds: float | None) -> bool:
 
 @final
 class McapFile:
-    """The rows of a ring as messages of two channels, JSON that every viewer reads."""
+    """The rows of a ring as JSON, in which nothing is lost, and as the messages that ROS 2 has.
+
+    JSON needs no schema; `rosbags` would refuse a file with one that is none of ROS 2.
+    """
 
     def __init__(self, header: dict[str, Any], output: BinaryIO):
         self.sizes = {name: signal["size"] for name, signal in header["signals"].items()}
@@ -86,21 +78,15 @@ class McapFile:
         self.epoch = header.pop("epoch")
         count = sum(self.sizes.values()) + 2 * self.ncommand
         # the writer closes a chunk by its size only: make that about a second of rows
-        second = header["control_hz"] * (300 + 20 * count)
+        second = header["control_hz"] * (800 + 44 * count)
         self.writer = Writer(output, chunk_size=round(second))
-        self.writer.start(profile="", library="sim2real")
+        self.writer.start(profile="ros2", library="sim2real")
         self.writer.add_metadata("sim2real", {k: json.dumps(v) for k, v in header.items()})
-        self.channels = {name: self._channel(name) for name in _SCHEMAS}
-
-    def _channel(self, name: str) -> int:
-        properties = dict(_SCHEMAS[name])
-        if name == "measurement":
-            properties |= dict.fromkeys(self.sizes, _NUMBERS)
-        schema = {"type": "object", "properties": properties}
-        number = self.writer.register_schema(
-            name=name, encoding="jsonschema", data=json.dumps(schema).encode()
-        )
-        return self.writer.register_channel(topic=name, message_encoding="json", schema_id=number)
+        self.channels = {
+            name: self.writer.register_channel(topic=name, message_encoding="json", schema_id=0)
+            for name in ("measurement", "command")
+        }
+        self.ros = RosTopics(header, self.writer)
 
     def take(self, ring: Ring) -> None:
         """Write the rows that have come."""
@@ -136,6 +122,12 @@ class McapFile:
                 sequence=seq,
                 data=json.dumps(message).encode(),
             )
+        self.ros.add(
+            tick + self.epoch,
+            received + self.epoch,
+            dict(zip(self.sizes, signals, strict=True)),
+            command,
+        )
 
 
 def _given(values: np.ndarray) -> list[Any] | None:

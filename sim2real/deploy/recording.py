@@ -105,20 +105,22 @@ class _Steps:
 
 
 def records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the metadata and the messages, until the file or what is whole of it ends."""
+    """Yield the metadata and the JSON messages, until the file or what is whole of it ends."""
     from mcap.records import Channel, Message, Metadata
 
     from sim2real.deploy.mcap_records import whole_records
 
     topics: dict[int, str] = {}
+    others: set[int] = set()  # the same again as messages of ROS 2
     for record in whole_records(path):
         try:
             if isinstance(record, Channel):
                 topics[record.id] = record.topic
+                others |= {record.id} if record.message_encoding != "json" else set()
                 continue
             if isinstance(record, Metadata) and record.name == "sim2real":
                 found = "metadata", {k: json.loads(v) for k, v in record.metadata.items()}
-            elif isinstance(record, Message):
+            elif isinstance(record, Message) and record.channel_id not in others:
                 found = topics[record.channel_id], json.loads(record.data)
             else:
                 continue

@@ -1,11 +1,13 @@
 """What the control loop asks for commands: an exported controller, a designed motion."""
 
 from abc import ABC, abstractmethod
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim2real.deploy.seen import Seen
 from sim2real.signals import Measured
 
 Array = NDArray[np.float64]
@@ -20,6 +22,8 @@ class CommandSource(ABC):
     """Where the commands come from, as a recording keeps it."""
     warms_up: bool = False
     """Whether it carries what it saw (a history, a recurrent state) and should watch before."""
+    seen: Seen = MappingProxyType({})
+    """What it met in training; goals outside of that are refused."""
     blended: bool = False
     """Whether its first commands may be far from where the robot is held."""
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sim2real import config
@@ -13,7 +13,7 @@ from sim2real.robot import Joint, Robot
 from sim2real.signals import Signal
 
 METADATA_KEY = "sim2real"
-SCHEMA = 3
+SCHEMA = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +78,9 @@ class ControllerSpec:
     goal: tuple[float, ...]
     """The goal to pursue when the caller gives none; empty if the task has no goal."""
     initial_state: dict[str, tuple[float, ...]]
+    seen: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = field(default_factory=dict)
+    """What the policy met in training: signal, or `goal` → least and most of each of its numbers;
+    empty if nobody noted it."""
     trained_on: dict[str, Any]
     """The randomization trained on: parameter → range, or the posterior's origin."""
     origin: dict[str, Any]

@@ -16,6 +16,7 @@ from sim2real.deploy.envelope.bounds import Envelope
 from sim2real.deploy.envelope.commands import limit_command
 from sim2real.deploy.envelope.stream import Stream
 from sim2real.deploy.envelope.verdict import OK, Check, Verdict
+from sim2real.deploy.seen import Novelty
 from sim2real.deploy.source import CommandSource
 from sim2real.robot import Robot
 
@@ -84,6 +85,8 @@ class Supervisor:
         """Why the run tripped; empty while it has not."""
         self.began: int | None = None
         """When the source began to command [ns]."""
+        self.novelty = Novelty(source.seen, envelope)
+        """How far outside of what the source met in training the robot was while it commanded."""
         self._home = resting_command(robot)
         self._command = self._held = self._home
         self._servo = envelope.servos.kp > 0.0
@@ -205,6 +208,14 @@ class Supervisor:
 
     def _follow(self, now: int, measured: Measurement, goal: Array) -> Decision:
         """Send what the source says, within the envelope: RUNNING."""
+        away = self.novelty.of(measured.signals)
+        if not away <= self.envelope.novelty:
+            most = self.envelope.novelty
+            return self.trip(
+                now,
+                f"{self.novelty.name} is {away:.3g} widths outside of the range that training met,"
+                f" at most {most:g} are allowed",
+            )
         wanted = self.source.step(measured.signals, goal)
         return self._send(now, self._blended(wanted, now), measured, wanted=wanted)
 

@@ -14,6 +14,7 @@ from torch import nn
 from sim2real import config
 from sim2real.deploy import seal
 from sim2real.deploy.controller import Controller, open_session
+from sim2real.deploy.seen import Seen
 from sim2real.deploy.spec import METADATA_KEY, ControllerSpec, RobotFacts, robot_hash
 from sim2real.errors import ControllerError
 from sim2real.export import checks
@@ -26,7 +27,7 @@ from sim2real.tasks.task import Task
 OPSET = 18
 
 
-def export(
+def export(  # noqa: PLR0913 - each is one thing, and all but four have names
     policy: nn.Module,
     robot: Robot,
     task: Task,
@@ -34,6 +35,7 @@ def export(
     *,
     trained_on: Mapping[str, Any],
     origin: Mapping[str, Any],
+    seen: Seen | None = None,
     opset: int = OPSET,
 ) -> float:
     """Write the controller to `path` and return its largest deviation from torch.
@@ -51,6 +53,7 @@ def export(
         path: the file, replaced in one step.
         trained_on: the randomization: parameter → range, or a posterior's origin.
         origin: configuration, seed, versions.
+        seen: what the policy met in training, as `export.seen` finds it; by default nobody knows.
         opset: of ONNX's operators, that the file is to need.
 
     Raises:
@@ -78,6 +81,7 @@ def export(
             name: (0.0,) * size
             for name, size in zip(names, graph.state_sizes.values(), strict=True)
         },
+        seen=dict(seen or {}),
         trained_on=dict(trained_on),
         origin=dict(origin),
         golden=golden_tape(graph),

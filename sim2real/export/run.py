@@ -1,5 +1,6 @@
 """Export of a training run."""
 
+import dataclasses
 import json
 import platform
 from pathlib import Path
@@ -9,19 +10,23 @@ import onnxruntime
 import torch
 
 from sim2real import __version__, config
+from sim2real.envs.vector_env import RobotVectorEnv
 from sim2real.errors import ConfigError
 from sim2real.export.checks import is_absolute
 from sim2real.export.onnx_file import export
+from sim2real.export.seen import seen_by
 from sim2real.gap.digest import digest
 from sim2real.parameters.posterior import Posterior
 from sim2real.sim.kinematics import Kinematics
 from sim2real.sim.model import compile_model
 from sim2real.tasks import make_task
 from sim2real.training.adaptation import ADAPTED
-from sim2real.training.build import robot_of
+from sim2real.training.build import environment_of, robot_of
 from sim2real.training.job import Job
 from sim2real.training.run import GAP
 from sim2real.training.saved import load_policy
+
+_WORLDS = 32
 
 
 def export_run(folder: Path, path: Path) -> float:
@@ -53,7 +58,18 @@ def export_run(folder: Path, path: Path) -> float:
         report = json.loads(text)
         origin["gap"] = {"training": digest(text), "report": report["report"]}
     told = {"trained_on": _portable(trained_on), "origin": _portable(origin)}
-    return export(load_policy(folder), robot, task, path, **told)
+    policy = load_policy(folder)
+    return export(policy, robot, task, path, seen=seen_by(_worlds(folder, job), policy.act), **told)
+
+
+def _worlds(folder: Path, job: Job) -> RobotVectorEnv:
+    """Return a few of the worlds that the policy was trained in at the end."""
+    if (folder / ADAPTED).is_file():
+        job = dataclasses.replace(job, ranges=str(folder / ADAPTED))
+    posterior = None if job.posterior is None else Posterior.load(Path(job.posterior))
+    env = environment_of(job, robot_of(job), posterior, _WORLDS, "export")
+    env.set_progress(1.0)
+    return env
 
 
 def _portable(value: Any) -> Any:

@@ -6,6 +6,8 @@ from torch import Tensor, nn
 from sim2real.meta.state import StateSpace
 
 _MARGIN = 1.5
+_THREE = torch.tensor([[-3.0], [3.0]])
+_ANYWHERE = 1e9
 
 
 class Scaling(nn.Module):
@@ -57,6 +59,18 @@ class Scaling(nn.Module):
         position[:, list(space.angles)] = noise[:, len(plain) : len(plain) + len(space.angles)]
         begin = len(plain) + 2 * len(space.angles)
         return torch.cat([position, seen[:, begin : begin + space.njoint]], dim=1)
+
+    def seen(self) -> dict[str, tuple[Tensor, Tensor]]:
+        """Return least and most of joints' positions and velocities in training, each (njoint,).
+
+        As three standard deviations to both sides; all but infinite where the model does not see
+        a joint's position, or not in which turn it is.
+        """
+        ends = [self.typical_state(side.expand(1, self.nin))[0] for side in _THREE]
+        low, high = (torch.chunk(end, 2) for end in ends)
+        free = list({*self.space.unseen, *self.space.angles})
+        low[0][free], high[0][free] = -_ANYWHERE, _ANYWHERE
+        return {"position": (low[0], high[0]), "velocity": (low[1], high[1])}
 
     def inputs(self, states: Tensor, commands: Tensor) -> Tensor:
         """Return what the network sees (..., nin)."""

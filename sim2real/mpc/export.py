@@ -10,6 +10,7 @@ import torch
 from sim2real import __version__, config
 from sim2real.errors import ConfigError
 from sim2real.export.onnx_file import export
+from sim2real.export.seen import as_seen
 from sim2real.meta.job import DynamicsJob
 from sim2real.meta.model_file import load_model
 from sim2real.mpc.build import build_planner
@@ -47,7 +48,10 @@ def export_model(
         "adapts": adapts,
         "versions": versions,
     }
-    return export(policy, robot, task, path, trained_on=dict(robot.randomize), origin=origin)
+    seen = as_seen(robot, task, dynamics.scaling.seen())
+    return export(
+        policy, robot, task, path, seen=seen, trained_on=dict(robot.randomize), origin=origin
+    )
 
 
 def _robot(job: DynamicsJob) -> Robot:

@@ -33,7 +33,16 @@ def edited(controller, tmp_path):
 def test_inspect_tells_what_goes_in_and_out(sim2real, controller):
     outcome = sim2real("inspect", controller)
     assert outcome.code == 0
-    for text in ("swing_up for pendulum", "position", "rad/s", "state.command", "± 2", "job.seed"):
+    for text in (
+        "swing_up for pendulum",
+        "position",
+        "rad/s",
+        "state.command",
+        "± 2",
+        "job.seed",
+        "position pivot: anything",
+        "velocity pivot: -",
+    ):
         assert text in outcome.out
 
 
@@ -41,6 +50,8 @@ def test_inspect_gives_scripts_the_specification(sim2real, controller):
     facts = sim2real("inspect", controller, "--json").json
     assert facts["facts"]["control_hz"] == 100.0
     assert facts["golden_steps"] == 64
+    low, high = facts["seen"]["velocity"]
+    assert -30.0 < low[0] < high[0] < 30.0
     assert facts["unread"] == []
 
 

@@ -6,7 +6,9 @@ import signal
 import numpy as np
 import pytest
 
+from sim2real.deploy.clock import Grid
 from sim2real.deploy.loop import run
+from sim2real.deploy.process import stop_on_signals
 from sim2real.deploy.supervisor import Event, State
 from sim2real.errors import ControllerError
 
@@ -152,6 +154,13 @@ def test_late_ticks_are_skipped_and_counted_and_never_bunched(pendulum, fakes):
     assert summary.lateness_p50 == 0.0
 
 
+def test_the_collection_before_a_run_makes_no_step_late(rig, fakes, monkeypatch):
+    clock, driver = rig
+    monkeypatch.setattr(gc, "collect", lambda: clock.sleep_until(clock.now() + 2_000_000_000))
+    summary = run(fakes[2](lambda i: [0.1]), driver, seconds=0.1, clock=clock)
+    assert summary.late_ticks == 0
+
+
 def test_garbage_collection_is_as_before_after_a_run(rig, pendulum, fakes):
     clock, driver = rig
     during = []
@@ -233,3 +242,29 @@ def test_in_shadow_nothing_is_sent_at_all(rig, fakes):
     summary = run(fakes[2](lambda i: [0.1]), driver, seconds=1.0, clock=clock, shadow=True)
     assert summary.ticks == 100
     assert driver.log == []
+
+
+def test_a_signal_that_the_caller_hears_ends_the_run_and_is_still_known_after_it(rig, fakes):
+    clock, driver = rig
+    before = signal.getsignal(signal.SIGTERM)
+
+    def function(i):
+        if i == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return [0.1]
+
+    with stop_on_signals() as stop:
+        first = run(fakes[2](function), driver, seconds=5.0, clock=clock, stop=stop)
+        second = run(fakes[2](lambda i: [0.1]), driver, seconds=5.0, clock=clock, stop=stop)
+    assert (first.ended, first.ticks) == ("stopped", 6)
+    assert (second.ended, second.reason, second.ticks) == ("stopped", "SIGTERM", 0)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_the_lateness_of_a_loop_that_runs_for_days_takes_no_more_memory(fakes):
+    clock = fakes[0]({i: 1e-4 for i in range(100)})
+    grid = Grid(clock, 100.0)
+    for _ in range((1 << 17) + 100):
+        grid.wait()
+    assert len(grid.lateness) == 1 << 17
+    assert max(grid.lateness) == 0  # the first hundred are forgotten

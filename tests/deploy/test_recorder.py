@@ -16,6 +16,7 @@ from sim2real.deploy.recorder import Recorder
 from sim2real.deploy.recording import read_recording
 from sim2real.deploy.supervisor import Decision, State
 from sim2real.errors import LogError
+from sim2real.shipped import find_robot
 from sim2real.signals import Measured
 
 MS = 1_000_000
@@ -56,27 +57,65 @@ def test_what_is_recorded_is_read_back_exactly(tmp_path, arm):
     assert metadata["robot"] == "arm"
 
 
-def test_any_mcap_reader_finds_two_json_channels(tmp_path, pendulum):
+def test_any_mcap_reader_finds_json_and_the_messages_of_ros_2(tmp_path, pendulum):
     from mcap.reader import make_reader
 
     record(tmp_path / "run.mcap", pendulum, 10)
     with (tmp_path / "run.mcap").open("rb") as file:
-        rows = list(make_reader(file).iter_messages())
-    assert {channel.topic for _, channel, _ in rows} == {"measurement", "command"}
-    assert json.loads(rows[-1][2].data).keys() == {
-        "stamp",
-        "tick",
-        "state",
-        "verdict",
-        "event",
-        "stiffness",
-        "command",
-        "wanted",
-        "goal",
-    }
-    schema = json.loads(rows[0][0].data)
-    assert rows[0][0].encoding == "jsonschema"
-    assert set(schema["properties"]) == set(json.loads(rows[0][2].data))
+        reader = make_reader(file)
+        rows = list(reader.iter_messages())
+        assert reader.get_header().profile == "ros2"
+    kinds = {(channel.topic, channel.message_encoding) for _, channel, _ in rows}
+    assert kinds == {
+        ("measurement", "json"), ("command", "json"),
+        ("/joint_states", "cdr"), ("/joint_commands", "cdr"),
+    }  # fmt: skip
+    (last,) = [m for _, channel, m in rows if channel.topic == "command"][-1:]
+    assert json.loads(last.data).keys() == {
+        "stamp", "tick", "state", "verdict", "event", "stiffness", "command", "wanted", "goal",
+    }  # fmt: skip
+
+
+def test_rosbags_reads_a_recording_without_being_told_its_types(tmp_path, arm):
+    highlevel = pytest.importorskip("rosbags.highlevel")
+    before = time.time_ns()
+    record(tmp_path / "run.mcap", arm, 50)
+    with highlevel.AnyReader([tmp_path / "run.mcap"]) as reader:
+        read = {"/joint_states": [], "/joint_commands": []}
+        for connection, at, data in reader.messages(
+            [c for c in reader.connections if c.topic in read]
+        ):
+            read[connection.topic].append((at, reader.deserialize(data, connection.msgtype)))
+    assert [len(rows) for rows in read.values()] == [50, 50]
+    for i, ((at, state), (_, command)) in enumerate(zip(*read.values(), strict=True)):
+        assert state.name == ["servo", "free", "motor"]
+        np.testing.assert_array_equal(state.position, np.full(3, 0.1 * i))
+        np.testing.assert_array_equal(state.velocity, np.full(3, -1.0 / (1 + i)))
+        assert command.name == ["servo", "motor"]
+        np.testing.assert_array_equal(command.position, [0.01 * i, np.nan])
+        np.testing.assert_array_equal(command.effort, [np.nan, 0.01 * i])
+        assert at + time.monotonic_ns() >= before  # `record` counts its ticks from 0
+
+
+def test_the_imu_of_a_floating_base_is_one_of_ros_2(tmp_path):
+    highlevel = pytest.importorskip("rosbags.highlevel")
+    robot = find_robot("quadruped")
+    signals = Measured(
+        position=np.zeros(12), velocity=np.zeros(12), orientation=np.array([0.8, 0.6, 0.0, 0.0]),
+        angular_velocity=np.array([1.0, 2.0, 3.0]),
+    )  # fmt: skip
+    with Recorder(tmp_path / "run.mcap", robot) as recorder:
+        for i in range(3):
+            measured = Measurement(seq=i, stamp=i, received=0, signals=signals)
+            recorder.record(i, measured, Decision(state=State.DAMP))
+    with highlevel.AnyReader([tmp_path / "run.mcap"]) as reader:
+        rows = list(reader.messages([c for c in reader.connections if c.topic == "/imu"]))
+        imu = reader.deserialize(rows[0][2], rows[0][0].msgtype)
+        assert {c.topic: c.msgcount for c in reader.connections}["/joint_commands"] == 0
+    assert len(rows) == 3
+    assert (imu.orientation.w, imu.orientation.x, imu.orientation.z) == (0.8, 0.6, 0.0)
+    assert (imu.angular_velocity.x, imu.angular_velocity.z) == (1.0, 3.0)
+    assert imu.linear_acceleration_covariance[0] == -1.0  # not measured
 
 
 def test_only_steps_in_which_the_source_commanded_are_read(tmp_path, pendulum):

@@ -39,10 +39,9 @@ def edited(path, number, topic, edit):
         for metadata in reader.iter_metadata():
             writer.add_metadata(metadata.name, metadata.metadata)
         ids, counts = {}, dict.fromkeys(("measurement", "command"), -1)
-        for schema, channel, message in reader.iter_messages():
+        for _, channel, message in reader.iter_messages(topics=list(counts)):
             if channel.topic not in ids:
-                known = writer.register_schema(schema.name, schema.encoding, schema.data)
-                ids[channel.topic] = writer.register_channel(channel.topic, "json", known)
+                ids[channel.topic] = writer.register_channel(channel.topic, "json", 0)
             content = json.loads(message.data)
             counts[channel.topic] += 1
             if (channel.topic, counts[channel.topic]) == (topic, number):

@@ -113,23 +113,59 @@ def decode_array(data: bytes) -> Array:
 class JointStateEncoder:
     """Writes `sensor_msgs/JointState` of joints that stay the same."""
 
-    def __init__(self, joints: tuple[str, ...], frame: str = ""):
+    def __init__(self, joints: tuple[str, ...], frame: str = "", *, efforts: bool = False):
         template = CdrTemplate()
         template.integers(0, 0)
         template.text(frame)
         template.texts(joints)
         starts = [template.numbers(len(joints)) for _ in range(2)]
-        template.numbers(0)  # efforts
+        effort = template.numbers(len(joints) if efforts else 0)
         self._data = template.data
         self._stamp = template.view(_STAMP, "<i4", 2)
         self._position, self._velocity = (
             template.view(start, "<f8", len(joints)) for start in starts
         )
+        self._effort = template.view(effort, "<f8", len(joints) if efforts else 0)
 
-    def encode(self, stamp: int, position: ArrayLike, velocity: ArrayLike) -> bytes:
-        """Return the message; `stamp` [ns]."""
+    def encode(
+        self, stamp: int, position: ArrayLike, velocity: ArrayLike, effort: ArrayLike = ()
+    ) -> bytes:
+        """Return the message; `stamp` [ns], efforts if the encoder was made with them."""
         self._stamp[:] = divmod(stamp, 1_000_000_000)
-        self._position[:], self._velocity[:] = position, velocity
+        self._position[:], self._velocity[:], self._effort[:] = position, velocity, effort
+        return bytes(self._data)
+
+
+@final
+class ImuEncoder:
+    """Writes `sensor_msgs/Imu` of an orientation and a gyroscope; accelerations are not told."""
+
+    def __init__(self, frame: str = ""):
+        template = CdrTemplate()
+        template.integers(0, 0)
+        template.text(frame)
+        orientation = template.numbers(4, fixed=True)
+        template.numbers(_COVARIANCE, fixed=True)
+        angular_velocity = template.numbers(3, fixed=True)
+        template.numbers(_COVARIANCE + 3, fixed=True)
+        unknown = template.numbers(_COVARIANCE, fixed=True)
+        self._data = template.data
+        self._stamp = template.view(_STAMP, "<i4", 2)
+        self._orientation = template.view(orientation, "<f8", 4)
+        self._angular_velocity = template.view(angular_velocity, "<f8", 3)
+        template.view(unknown, "<f8", 1)[:] = -1.0  # as sensor_msgs says it of what is not measured
+
+    def encode(self, stamp: int, orientation: ArrayLike, angular_velocity: ArrayLike) -> bytes:
+        """Return the message.
+
+        Args:
+            stamp: [ns].
+            orientation: w x y z (4,); the message has x y z w.
+            angular_velocity: (3,) [rad/s].
+        """
+        self._stamp[:] = divmod(stamp, 1_000_000_000)
+        self._orientation[:] = np.roll(np.asarray(orientation), -1)
+        self._angular_velocity[:] = angular_velocity
         return bytes(self._data)
 
 

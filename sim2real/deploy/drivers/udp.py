@@ -9,7 +9,7 @@ from typing import final
 
 import numpy as np
 
-from sim2real.deploy.driver import Command, Measurement, StopMode, check_command
+from sim2real.deploy.driver import Array, Command, Health, Measurement, StopMode, check_command
 from sim2real.deploy.drivers.robot_clock import RobotClock
 from sim2real.deploy.robot_side.keys import check_key
 from sim2real.deploy.robot_side.packets import (
@@ -17,6 +17,7 @@ from sim2real.deploy.robot_side.packets import (
     LARGEST,
     Kind,
     Packet,
+    Told,
     parse_address,
     robot_id,
 )
@@ -27,6 +28,7 @@ from sim2real.signals import Measured, row_size
 _PATIENCE = 1.0  # s, for an answer
 _INTERVAL = 0.05  # s, between two attempts
 _KEEPALIVE = 200_000_000  # ns; a silent client loses the robot
+_KNOWN = sum(Told)
 
 
 @final
@@ -60,7 +62,7 @@ class UdpDriver:
         check_key(self._peer[0], key)
         self._key = key
         self._id = robot_id(robot)
-        self._nmeasured = row_size(robot)
+        self._nmeasured, self._ncommand = row_size(robot), len(robot.driven)
         self._socket: socket.socket | None = None
         self._clock = RobotClock()
         self._latest: Measurement | None = None
@@ -180,15 +182,19 @@ class UdpDriver:
         newer = self._latest is None or packet.seq > self._latest.seq
         if packet.kind != Kind.MEASUREMENT or packet.robot != self._id or not newer:
             return
-        if len(packet.values) != self._nmeasured:
+        told, values = Told(packet.answers & _KNOWN), np.array(packet.values)
+        ends = self._nmeasured + np.cumsum([0, self._ncommand * (Told.TEMPERATURE in told)])
+        if len(values) != ends[-1] + (Told.VOLTAGE in told):
             return
+        row, temperature, voltage = np.split(values, ends)
         self._episode, self._challenge = packet.episode, packet.challenge
         self._latest = Measurement(
             seq=packet.seq,
             stamp=packet.time,
             received=self._clock.local(packet.time, time.monotonic_ns()),
-            signals=Measured.split(self.robot, np.array(packet.values)),
-            acting=packet.answers != 0,
+            signals=Measured.split(self.robot, row),
+            health=_health(temperature, voltage),
+            acting=Told.ACTING in told,
         )
 
     def _reason(self, packet: Packet) -> str:
@@ -202,3 +208,13 @@ class UdpDriver:
             f" {self.robot.name!r} ({self._id.hex()}): joints, modes, gains or limits differ: start"
             " both ends with the same robot.toml"
         )
+
+
+def _health(temperature: Array, voltage: Array) -> Health | None:
+    """Return what a robot said of itself, in arrays that are empty where it said nothing."""
+    if not temperature.size and not voltage.size:
+        return None
+    return Health(
+        temperature=temperature if temperature.size else None,
+        voltage=float(voltage[0]) if voltage.size else None,
+    )

@@ -41,9 +41,11 @@ class Envelope:
     velocity: Array
     """Largest velocity [rad/s]."""
     braking: Array
-    """Deceleration that a joint is trusted with [rad/s²]."""
+    """Deceleration that a joint is trusted with in every pose, with every load [rad/s²]."""
     cos_tilt: float
     """Least cosine of the angle between the base's vertical axis and the world's."""
+    novelty: float
+    """See `EnvelopeOptions`; infinite where anything is borne."""
     temperature: float
     voltage: tuple[float, float]
     lag: float
@@ -77,8 +79,9 @@ class Envelope:
             rate=np.where(servo, velocity / robot.control_hz, np.inf),
             stop=(position[:, 0] + options.margin, position[:, 1] - options.margin),
             velocity=velocity,
-            braking=velocity / options.braking,
+            braking=velocity / [options.braking_of(name) for name in robot.driven],
             cos_tilt=-1.0 if options.tilt is None else float(np.cos(min(options.tilt, np.pi))),
+            novelty=np.inf if options.novelty is None else options.novelty,
             temperature=options.temperature or np.inf,
             voltage=options.voltage or (-np.inf, np.inf),
             lag=options.lag,

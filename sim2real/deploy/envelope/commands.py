@@ -13,6 +13,9 @@ from sim2real.signals import Measured
 _ROUNDING = 1e-6  # float32 controllers round their limits
 # shares of the largest velocity over which torque is taken back: near a limit, and near that speed
 _NEAR, _FAST = 0.02, 0.1
+# a joint is trusted with the deceleration of its heaviest pose and load: in others its motor gives
+# more, and a torque that is taken back too steeply for it would throw the joint to and fro
+_STRONGER = 2.0
 _STEPS = 4.0  # control steps in which the rest of the way to a limit may be covered
 
 
@@ -57,7 +60,7 @@ def torques(envelope: Envelope, position: Array, velocity: Array) -> tuple[Array
     low, high = envelope.stop
     torque, fastest = envelope.servos.limit, envelope.velocity
     # a torque stays for a control step: what that adds to the speed must fit into the bands
-    step = envelope.period * envelope.braking
+    step = envelope.period * _STRONGER * envelope.braking
     near, fast = _NEAR * fastest + step, _FAST * fastest + step
     # braking begins a control step early: it is that long until another command comes
     ahead = position + envelope.period * velocity

@@ -8,6 +8,7 @@ from typing import Any
 from sim2real import config
 from sim2real.deploy.envelope.bounds import Envelope
 from sim2real.deploy.ring import Ring
+from sim2real.deploy.seen import Seen
 from sim2real.robot import Robot
 from sim2real.signals import measured_signals
 
@@ -40,7 +41,7 @@ class Facts:
         ring: Ring,
         *,
         shadow: bool = False,
-        seen: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] | None = None,
+        seen: Seen | None = None,
     ) -> "Facts":
         """Return a run's."""
         envelope = Envelope.of(robot)
@@ -48,7 +49,7 @@ class Facts:
             robot=robot.name, control_hz=robot.control_hz, driven=robot.driven,
             names=envelope.names, signals=tuple(measured_signals(robot)),
             low=tuple(envelope.low.tolist()), high=tuple(envelope.high.tolist()), shadow=shadow,
-            ring=ring.file, capacity=ring.capacity, width=ring.width, seen=seen or {},
+            ring=ring.file, capacity=ring.capacity, width=ring.width, seen=dict(seen or {}),
         )  # fmt: skip
 
     @property

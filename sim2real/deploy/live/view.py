@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sim2real.deploy.envelope.verdict import Verdict
 from sim2real.deploy.live.facts import Facts
 from sim2real.deploy.ring import Ring
+from sim2real.deploy.seen import outside
 from sim2real.deploy.supervisor import State
 
 _SECONDS = 5.0
@@ -79,7 +80,6 @@ def _training(facts: Facts, last: NDArray[np.float64]) -> dict[str, Any]:
         return {}
     low = np.concatenate([facts.seen[name][0] for name in facts.signals])
     high = np.concatenate([facts.seen[name][1] for name in facts.signals])
-    outside = np.maximum(low - last, last - high) / np.maximum(high - low, 1e-9)
-    outside = np.nan_to_num(outside, nan=np.finfo(np.float64).max)
-    worst = int(np.argmax(outside))
-    return {"outside": {"name": facts.names[worst], "by": float(max(0.0, outside[worst]))}}
+    away = outside(low, high, last)
+    worst = int(np.argmax(away))
+    return {"outside": {"name": facts.names[worst], "by": float(away[worst])}}

@@ -1,6 +1,6 @@
 """Does a run end when the robot's data cannot be believed?"""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import final
 
@@ -16,7 +16,7 @@ from sim2real.signals import Measured
 _GOOD = 10  # steps before a fault
 
 
-def check_data(bench: Bench, source: CommandSource, goal: Sequence[float]) -> Iterator[Finding]:
+def check_data(bench: Bench, source: CommandSource, goal: Array) -> Iterator[Finding]:
     """Run the controller in shadow on the robot's measurements, through each fault."""
     for name, fault in FAULTS.items():
         faulty = FaultyDriver(bench.driver)

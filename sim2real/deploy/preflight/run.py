@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from sim2real.deploy.clock import Clock, MonotonicClock
 from sim2real.deploy.controller import Controller
-from sim2real.deploy.driver import RobotDriver
+from sim2real.deploy.driver import Array, RobotDriver
+from sim2real.deploy.loop import goal_of
 from sim2real.deploy.preflight.bench import Bench, Finding, Outcome, finding
 from sim2real.deploy.preflight.data import check_data
 from sim2real.deploy.preflight.joints import check_joints
@@ -36,8 +37,9 @@ def preflight(
         clock: another clock than the computer's.
     """
     clock = clock or MonotonicClock()
+    pursued = goal_of(controller, goal)
     try:
-        for found in _checks(controller, driver, goal, watching, clock):
+        for found in _checks(controller, driver, pursued, watching, clock):
             yield found
             if found.outcome == Outcome.FAIL:
                 return
@@ -51,7 +53,7 @@ def preflight(
 def _checks(
     controller: Controller,
     driver: RobotDriver,
-    goal: Sequence[float] | None,
+    goal: Array,
     watching: RobotDriver | None,
     clock: Clock,
 ) -> Iterator[Finding]:
@@ -62,7 +64,7 @@ def _checks(
     yield from check_measurements(bench)
     yield from check_stops(bench)
     yield from check_lapse(bench)
-    yield from check_data(bench, controller, controller.goal if goal is None else goal)
+    yield from check_data(bench, controller, goal)
     yield from check_joints(bench)
     yield from check_timing(controller, clock)
     driver.close()

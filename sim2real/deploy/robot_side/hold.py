@@ -53,7 +53,6 @@ def serve(
                 if on_turn is not None:
                     on_turn()
                 grid.wait()
-                grid.lateness.clear()  # of days
     finally:
         driver.stop()
 
@@ -63,11 +62,15 @@ def _turn(driver: RobotDriver, udp_robot: UdpRobot, clock: Clock, lease: int) ->
     if measured is None or clock.now() - measured.received >= lease:
         driver.stop()  # nothing is known, so nothing is held; a client sees nothing come
         return
-    target = udp_robot.exchange(measured.stamp, measured.signals)
+    target = udp_robot.exchange(measured.stamp, measured.signals, measured.health)
     if udp_robot.reset_requested:
         udp_robot.reset_requested = False  # a real robot is put back by hand
     if udp_robot.damping and udp_robot.stop_mode != StopMode.HOLD:  # a pose is held by commands
         driver.stop(udp_robot.stop_mode)
         return
-    valid_until = measured.stamp + lease
-    driver.write(Command(seq=clock.now(), valid_until=valid_until, target=target))
+    held = udp_robot.held
+    command = Command(
+        seq=clock.now(), valid_until=measured.stamp + lease,
+        target=target if held is None else held.target,  # softened by the driver, if it has to be
+        stiffness=1.0 if held is None else held.stiffness)  # fmt: skip
+    driver.write(command)

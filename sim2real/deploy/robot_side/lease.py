@@ -38,6 +38,11 @@ class Lease:
         return self._command is None
 
     @property
+    def command(self) -> Command | None:
+        """The command that is held, as it was given; None while the robot damps."""
+        return self._command
+
+    @property
     def mode(self) -> StopMode:
         """How the robot stops when no command is held."""
         return self._mode

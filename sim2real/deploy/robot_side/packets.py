@@ -6,7 +6,8 @@
 `time` is of the robot's clock [ns]: the stamp of a measurement, the end of a command's validity.
 So a clock is compared with itself only, and neither a slow network nor a slow controller can
 lengthen the life of a command. The values of a measurement are the robot's `measured_signals`, in
-their order; those of a command its targets and its stiffness; that of DAMP the `StopMode`.
+their order, and its `Health` where `Told` says so; those of a command its targets and its
+stiffness; that of DAMP the `StopMode`.
 
 The seal is a CRC-32 against damage, or, with a key that both ends share, 16 bytes of HMAC-SHA-256
 (RFC 2104). What was recorded of another session is of no use to whoever repeats it: the client
@@ -20,13 +21,13 @@ import math
 import struct
 import zlib
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 
 from sim2real.deploy.spec import robot_hash
 from sim2real.errors import LinkError
 from sim2real.robot import Robot
 
-MAGIC, VERSION = b"S2RL", 3
+MAGIC, VERSION = b"S2RL", 4
 DEFAULT_ADDRESS = "127.0.0.1:9870"
 LARGEST = 65507
 
@@ -49,6 +50,17 @@ class Kind(IntEnum):
     """Measurements, please, for somebody who will not command."""
 
 
+class Told(IntFlag):
+    """What a measurement says beside its signals, in its `answers`."""
+
+    ACTING = 1
+    """The robot acts on a command; without it, it damps."""
+    TEMPERATURE = 2
+    """After the signals come the temperatures of the motors, in the order of the driven joints."""
+    VOLTAGE = 4
+    """After these comes the voltage of the supply."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Packet:
     """One datagram."""
@@ -63,7 +75,7 @@ class Packet:
     seq: int
     time: int = 0
     answers: int = 0
-    """Stamp of the measurement that a command answers; of a measurement 1, or 0 if it damps."""
+    """Stamp of the measurement that a command answers; of a measurement what it tells: `Told`."""
     challenge: int = 0
     """What the robot drew for this session; 0 in a HELLO, which asks for it."""
     values: tuple[float, ...] = ()

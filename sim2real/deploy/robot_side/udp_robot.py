@@ -7,7 +7,7 @@ from typing import Any, Self, final
 
 import numpy as np
 
-from sim2real.deploy.driver import Array, Command, StopMode
+from sim2real.deploy.driver import Array, Command, Health, StopMode
 from sim2real.deploy.robot_side.keys import check_key
 from sim2real.deploy.robot_side.lease import Lease
 from sim2real.deploy.robot_side.packets import (
@@ -15,6 +15,7 @@ from sim2real.deploy.robot_side.packets import (
     LARGEST,
     Kind,
     Packet,
+    Told,
     parse_address,
     robot_id,
 )
@@ -75,6 +76,11 @@ class UdpRobot:
         return self._lease.damping
 
     @property
+    def held(self) -> Command | None:
+        """The command that is held, as the client gave it; None while the robot damps."""
+        return self._lease.command
+
+    @property
     def stop_mode(self) -> StopMode:
         """How the robot stops while it damps: what the client asked for."""
         return self._lease.mode
@@ -117,19 +123,23 @@ class UdpRobot:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def exchange(self, now: int, measured: Measured) -> Array:
+    def exchange(self, now: int, measured: Measured, health: Health | None = None) -> Array:
         """Send a measurement; return the command (ncommand,) to act on until the next exchange.
+
+        What is not finite is not sent: the client sees that nothing comes.
 
         Args:
             now: the robot's clock [ns].
             measured: what the robot measures, each signal (size,).
+            health: what it says of itself beside that.
         """
         self._seq, self._now = self._seq + 1, now
-        row = measured.row()
         self._receive(now)
         command = self._lease.act(now, measured)
-        if np.isfinite(row).all():
-            self._tell(now, tuple(row))
+        told, values = _health(health)
+        values = [*measured.row(), *values]
+        if np.isfinite(values).all():
+            self._tell(now, tuple(values), told)
         return command
 
     def reset_done(self) -> None:
@@ -203,7 +213,7 @@ class UdpRobot:
         answer = Packet(kind=Kind.REFUSED, robot=self._id, session=packet.session, seq=self._seq)
         self._transmit(answer, sender)
 
-    def _tell(self, now: int, values: tuple[float, ...]) -> None:
+    def _tell(self, now: int, values: tuple[float, ...], told: Told) -> None:
         """Send a measurement to whoever holds the robot, and to those who watch."""
         self._watchers = {w: said for w, said in self._watchers.items() if now - said[1] < _HOLD}
         receivers = {w: session for w, (session, _) in self._watchers.items()}
@@ -212,7 +222,8 @@ class UdpRobot:
         for receiver, session in receivers.items():
             packet = Packet(
                 kind=Kind.MEASUREMENT, robot=self._id, session=session, episode=self._episode,
-                seq=self._seq, time=now, values=values, answers=int(not self.damping),
+                seq=self._seq, time=now, values=values,
+                answers=told | (Told(0) if self.damping else Told.ACTING),
                 challenge=self._challenge if receiver == self._client else 0,
             )  # fmt: skip
             self._transmit(packet, receiver)
@@ -221,6 +232,16 @@ class UdpRobot:
         assert self._socket is not None  # checked by _receive
         with contextlib.suppress(OSError):  # a lost datagram: the client sees none come
             self._socket.sendto(packet.encode(self._key), receiver)
+
+
+def _health(health: Health | None) -> tuple[Told, list[float]]:
+    """Return what is told of a robot's health, and the numbers."""
+    told, values = Told(0), list[float]()
+    if health is not None and health.temperature is not None:
+        told, values = told | Told.TEMPERATURE, health.temperature.tolist()
+    if health is not None and health.voltage is not None:
+        told, values = told | Told.VOLTAGE, [*values, health.voltage]
+    return told, values
 
 
 def _stop_mode(values: tuple[float, ...]) -> StopMode:

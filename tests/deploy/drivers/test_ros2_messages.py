@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 from sim2real.deploy.drivers.cdr import CdrReader
 from sim2real.deploy.drivers.ros2_messages import (
     ArrayEncoder,
+    ImuEncoder,
     JointStateDecoder,
     JointStateEncoder,
     TrajectoryEncoder,
@@ -53,6 +54,29 @@ def test_a_joint_state_has_the_bytes_of_rosbags(names, stamp, data):
     encoder = JointStateEncoder(tuple(names), frame)
     expected = joint_state(names, position, velocity, stamp=stamp, frame=frame)
     assert encoder.encode(stamp, position, velocity) == expected
+
+
+@given(NAMES, STAMPS, st.data())
+def test_a_joint_state_with_efforts_has_the_bytes_of_rosbags(names, stamp, data):
+    rows = [data.draw(arrays(float, len(names), elements=NUMBERS)) for _ in "pve"]
+    expected = joint_state(names, *rows[:2], stamp=stamp, effort=rows[2])
+    assert JointStateEncoder(tuple(names), efforts=True).encode(stamp, *rows) == expected
+
+
+@given(STAMPS, arrays(float, 4, elements=NUMBERS), arrays(float, 3, elements=NUMBERS))
+def test_an_imu_has_the_bytes_of_rosbags(stamp, orientation, turning):
+    kind, none = "sensor_msgs/msg/Imu", np.zeros(9)
+    vector, quaternion = "geometry_msgs/msg/Vector3", "geometry_msgs/msg/Quaternion"
+    message = make(
+        kind, header=header(stamp, "base"),
+        orientation=make(quaternion, **dict(zip("wxyz", orientation.tolist(), strict=True))),
+        orientation_covariance=none,
+        angular_velocity=make(vector, **dict(zip("xyz", turning.tolist(), strict=True))),
+        angular_velocity_covariance=none, linear_acceleration=make(vector, x=0.0, y=0.0, z=0.0),
+        linear_acceleration_covariance=np.array([-1.0] + [0.0] * 8))  # fmt: skip
+    expected = bytes(STORE.serialize_cdr(message, kind))
+    assert ImuEncoder("base").encode(stamp, orientation, turning) == expected
+    np.testing.assert_array_equal(decode_imu(expected).orientation, orientation)
 
 
 @given(arrays(float, st.integers(0, 20), elements=NUMBERS))

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from sim2real.deploy.driver import Command, StopMode, connected
+from sim2real.deploy.driver import Command, Health, StopMode, connected
 from sim2real.deploy.drivers.robot_clock import RobotClock
 from sim2real.deploy.drivers.udp import UdpDriver
 from sim2real.deploy.robot_side.packets import Kind, Packet, parse_address, robot_id
@@ -29,7 +29,7 @@ def still(n, velocity=0.1):
 
 
 @contextlib.contextmanager
-def running(robot, address="127.0.0.1:0"):
+def running(robot, address="127.0.0.1:0", health=None):
     """A robot's side whose loop turns in a thread; yields it and a list of what it was told."""
     told, stop = [], threading.Event()
     with UdpRobot(robot, address) as side:
@@ -37,7 +37,7 @@ def running(robot, address="127.0.0.1:0"):
         def turn():
             n = len(robot.joints)
             while not stop.is_set():
-                told.append(side.exchange(time.monotonic_ns(), still(n)))
+                told.append(side.exchange(time.monotonic_ns(), still(n), health))
                 if side.reset_requested:
                     side.reset_done()
                 time.sleep(0.001)
@@ -401,4 +401,41 @@ def test_the_stiffness_of_a_command_reaches_the_robot(arm):
         np.testing.assert_allclose(wire.turn(), [0.4, 1.5])
         wire.send(Kind.DAMP, 3, float(StopMode.HOLD))
         assert wire.turn()[0] == 0.3
+        wire.socket.close()
+
+
+@pytest.mark.parametrize(
+    "health",
+    [
+        None,
+        Health(temperature=np.array([41.0, 55.5])),
+        Health(voltage=7.4),
+        Health(temperature=np.array([41.0, 55.5]), voltage=7.4),
+    ],
+)
+def test_what_a_robot_says_of_its_health_reaches_the_envelope(arm, health):
+    with running(arm, health=health) as (side, _):
+        driver = UdpDriver(arm, side.address, watch=True)
+        with connected(driver):
+            got = driver.read()
+    assert got is not None
+    np.testing.assert_array_equal(got.signals.position, still(3).position)
+    assert got.acting is False
+    if health is None:
+        assert got.health is None
+        return
+    assert got.health is not None
+    assert got.health.voltage == health.voltage
+    np.testing.assert_array_equal(got.health.temperature, health.temperature)
+
+
+def test_a_temperature_that_is_not_finite_is_silence(arm):
+    with UdpRobot(arm, "127.0.0.1:0") as side:
+        wire = Wire(arm, side)
+        wire.send(Kind.HELLO, 1)
+        side.exchange(NOW, still(3), Health(temperature=np.array([np.nan, 40.0])))
+        with pytest.raises(BlockingIOError):
+            wire.socket.recv(4096)
+        side.exchange(NOW, still(3), Health(temperature=np.array([30.0, 40.0])))
+        assert wire.socket.recv(4096)
         wire.socket.close()

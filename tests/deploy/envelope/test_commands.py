@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -6,7 +8,7 @@ from hypothesis import strategies as st
 from sim2real.deploy.envelope.bounds import Envelope
 from sim2real.deploy.envelope.commands import changed, limit_command, limited, torques
 from sim2real.deploy.envelope.verdict import Verdict
-from sim2real.robot import Joint, Limits, Robot
+from sim2real.robot import EnvelopeOptions, Joint, Limits, Robot
 from sim2real.signals import Measured
 
 _LIMITS = Limits(torque=4.0, velocity=2.0, position=(-1.0, 1.5))
@@ -153,3 +155,30 @@ def test_a_motor_with_inertia_stops_before_its_limit_whatever_it_is_asked_for(wa
         assert -1.0 <= q <= 1.5
         assert abs(dq) <= 2.0
     assert q == pytest.approx(wanted, abs=0.03)
+
+
+def test_a_motor_three_times_as_strong_as_it_is_trusted_to_be_does_not_throw_its_joint_about():
+    """A light joint at 20 Hz: its motor changes its speed by 3 rad/s in a control step."""
+    limits = Limits(torque=3.0, velocity=4.0, position=(-1.0, 1.0))
+    wrist = Robot(
+        model="wrist.xml", name="wrist", task={"name": "reach"}, control_hz=20,
+        joints={"wrist": Joint(mode="torque", limits=limits)},
+        envelope=EnvelopeOptions(braking=0.2),  # 20 rad/s2, where 3 Nm give 60
+    )  # fmt: skip
+    envelope, q, dq, late = Envelope.of(wrist), 0.0, 0.0, []
+    for step in range(100):
+        measured = Measured(position=np.array([q]), velocity=np.array([dq]))
+        sent, _ = limit_command(envelope, np.array([3.0]), np.zeros(1), measured)
+        assert sent is not None
+        for _ in range(50):
+            dq += sent[0] / 0.05 * 0.001
+            q += dq * 0.001
+        assert q < 1.0
+        late += [dq] if step >= 50 else []
+    assert np.abs(late).max() < 0.01
+    assert q == pytest.approx(0.98, abs=0.01)
+
+
+def test_each_joint_is_trusted_with_the_braking_that_is_said_of_it():
+    robot = dataclasses.replace(ROBOT, envelope=EnvelopeOptions(braking={"servo": 0.5}))
+    np.testing.assert_allclose(Envelope.of(robot).braking, [2.0 / 0.5, 10.0 / 0.1])

@@ -1,11 +1,12 @@
+import dataclasses
 import socket
 
 import numpy as np
 import pytest
 
-from sim2real.deploy.driver import StopMode
+from sim2real.deploy.driver import Health, StopMode
 from sim2real.deploy.robot_side.hold import serve
-from sim2real.deploy.robot_side.packets import Kind, Packet, parse_address, robot_id
+from sim2real.deploy.robot_side.packets import Kind, Packet, Told, parse_address, robot_id
 from sim2real.deploy.robot_side.udp_robot import UdpRobot
 from sim2real.errors import ConfigError, LinkError
 
@@ -121,7 +122,32 @@ def test_each_turn_is_told_to_whoever_watches_over_the_process(served):
     assert len(turns) == 100
 
 
+def test_what_the_driver_says_of_its_health_goes_on_to_the_client(served):
+    driver, side, clock = served
+    health, client = Health(voltage=7.4), driver.reading.__self__
+    driver.reading = lambda measured: dataclasses.replace(measured, health=health)
+    serve(driver, side, hz=200, seconds=0.1, clock=clock)
+    packet = Packet.decode(client.socket.recv(4096))
+    assert packet is not None
+    assert Told(packet.answers) == Told.VOLTAGE
+    assert packet.values[-1] == 7.4
+
+
 def test_a_loop_slower_than_the_controller_is_refused(served):
     driver, side, clock = served
     with pytest.raises(ConfigError, match="less than the controller's 50"):
         serve(driver, side, hz=20, clock=clock)
+
+
+def test_a_share_of_the_stiffness_is_handed_on_as_it_was_given(served):
+    driver, side, clock = served
+
+    def look(measured):
+        if measured.seq == 10:
+            client.say(Kind.COMMAND, 2, 0.3, 1.0, 0.25, until=measured.stamp + 100 * MS)
+        return measured
+
+    client, driver.reading = driver.reading.__self__, look
+    serve(driver, side, hz=200, seconds=0.5, clock=clock)
+    assert driver.stiffness == [0.25] * 20
+    np.testing.assert_array_equal(driver.commands, [[0.3, 1.0]] * 20)  # not softened, too
