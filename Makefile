@@ -32,12 +32,12 @@ check: export MKL_NUM_THREADS = 1
 check: $(STAMP)
 	$(BIN)/python -m pytest
 
-# Long, and only worth something on an idle machine.
+# Hours, and only worth something on an idle machine; see benchmarks/README.md.
+PROOFS ?= $(wildcard benchmarks/[a-z]*.py benchmarks/*/[a-z]*.py)
+
 proofs: $(STAMP)
 	$(BIN)/python -m pip install --quiet -e '.[benchmark]'
-	$(BIN)/python benchmarks/import_cost.py
-	$(BIN)/python benchmarks/throughput.py
-	$(BIN)/python benchmarks/ppo_speed.py
+	@for script in $(PROOFS); do echo "== $$script"; $(BIN)/python $$script || exit; done
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis

@@ -32,3 +32,10 @@ def test_the_examples_of_logs_are_parts_of_recipes(example):
     recipe = {"robot": "pendulum", "parameters": fitted, **tomllib.loads(example)}
     read = config.from_dict(Recipe, recipe)
     assert read.columns is not None or read.topics is not None
+
+
+def test_every_benchmark_is_in_the_list_of_benchmarks():
+    folder = DOCS.parent / "benchmarks"
+    scripts = {path.relative_to(folder).as_posix() for path in folder.glob("**/[a-z]*.py")}
+    listed = re.findall(r"^\| \[`(.*?)`\]\(\1\)", (folder / "README.md").read_text("utf-8"), re.M)
+    assert sorted(listed) == sorted(scripts)
