@@ -73,6 +73,8 @@ class Columns:
     commands: ["__state", "__control"]. It needs `command_time`."""
     enabled: str | None = None
     """Column that is 0 or false where the drives were off."""
+    facts: dict[str, str] = field(default_factory=dict)
+    """Fact → the column whose mean over the log it is: a temperature, a supply voltage."""
     episode: str | None = None
     """Column with the number of the episode, if each counts its time from 0. Episodes are put after
     one another, with a pause that no window spans."""

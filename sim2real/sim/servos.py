@@ -28,10 +28,13 @@ NOMINAL = {
     "backlash": 0.0,
     "no_load_speed": math.inf,
     "voltage_sag": 0.0,
+    "saturation": 0.0,
+    "temperature": 0.0,
+    "thermal_loss": 0.0,
     "thermal_fade": 0.0,
     "thermal_time": 60.0,
 }
-_WITHIN_STEP = tuple(NOMINAL.keys() - {"failure_time"})
+_WITHIN_STEP = tuple(NOMINAL.keys() - {"failure_time", "temperature", "thermal_loss"})
 """What changes throughout a control step."""
 
 
@@ -53,6 +56,11 @@ class Law:
     def scaled(self, low: Array, high: Array) -> "Law":
         """Return the law with its limits multiplied by these shares."""
         return replace(self, low=self.low * low, high=self.high * high)
+
+    def weakened(self, share: Array) -> "Law":
+        """Return the law of a drive that gives this share of the torque, limits and all."""
+        weak = replace(self, gain=self.gain * share, bias=self.bias * share[..., None])
+        return weak.scaled(share, share)
 
 
 @final
@@ -103,9 +111,11 @@ class Servos:
         capacity = np.maximum(law.high, -law.low)
         law = self._controlled(law, control, length)
         law = self._alive(law, time)
+        law = self._warm(law)
         if not self.every_physics_step:
             return law
         law = self._supplied(law, rate, capacity)
+        law = self._saturated(law, law.wanted(control, length, rate), capacity)
         law = self._geared(law, law.wanted(control, length, rate), rate, dt)
         torque = np.clip(law.wanted(control, length, rate), law.low, law.high)
         self._note(torque, capacity, dt)
@@ -125,8 +135,14 @@ class Servos:
     def _alive(self, law: Law, time: Array) -> Law:
         """Leave nothing of what the drive does after its failure."""
         alive = np.where(time[:, None] < self.parameters.value("failure_time"), 1.0, 0.0)
-        law = replace(law, gain=law.gain * alive, bias=law.bias * alive[..., None])
-        return law.scaled(alive, alive)
+        return law.weakened(alive)
+
+    def _warm(self, law: Law) -> Law:
+        """Leave of the torque what a warm winding and warm magnets give."""
+        if not self.parameters.uses("thermal_loss"):
+            return law
+        value = self.parameters.value
+        return law.weakened(1.0 / (1.0 + value("thermal_loss") * value("temperature")))
 
     def _supplied(self, law: Law, rate: Array, capacity: Array) -> Law:
         """Limit the torque to what heat, supply voltage and speed leave of it."""
@@ -138,6 +154,14 @@ class Servos:
         speed = rate / value("no_load_speed")
         forward, backward = torque_share(voltage, speed), torque_share(voltage, -speed)
         return law.scaled(cool * backward, cool * forward)
+
+    def _saturated(self, law: Law, wanted: Array, capacity: Array) -> Law:
+        """Leave of the torque what the iron passes on: less, the larger it is."""
+        lost = self.parameters.get("saturation")
+        if lost is None:
+            return law
+        share = unsaturated_share(np.clip(wanted, law.low, law.high), capacity, lost)
+        return law.weakened(share)
 
     def _geared(self, law: Law, wanted: Array, rate: Array, dt: Array | float) -> Law:
         """Pass no torque while the motor crosses the play between it and the joint."""
@@ -174,6 +198,19 @@ def torque_share(voltage: Array, speed: Array) -> Array:
         speed: as a share of the no-load speed at nominal voltage, positive with the torque.
     """
     return np.clip(voltage - speed, 0.0, voltage)
+
+
+def unsaturated_share(torque: Array, capacity: Array, lost: Array) -> Array:
+    """Return the share of an ideal motor's torque that one with iron in it gives.
+
+    Its torque constant falls with the current: to first order 1 − s |τ| / τ_max.
+
+    Args:
+        torque: of an ideal motor.
+        capacity: τ_max, its limit.
+        lost: s, the share that is lost there.
+    """
+    return 1.0 - lost * np.abs(torque) / np.where(capacity > 0.0, capacity, np.inf)
 
 
 def warmed(heat: Array, load: Array, constant: Array, dt: Array | float) -> Array:

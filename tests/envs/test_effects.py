@@ -21,8 +21,9 @@ JOINT = {
 ACTUATOR = {
     **{"delay": [0.0, 0.02], "delay_jitter": [0.0, 0.02], "dropout": [0.0, 0.3]},
     **{"backlash": [0.0, 0.02], "strength": [0.7, 1.0], "failure_time": [0.2, 5.0]},
-    **{"no_load_speed": [20.0, 50.0], "voltage_sag": [0.0, 0.3]},
+    **{"no_load_speed": [20.0, 50.0], "voltage_sag": [0.0, 0.3], "saturation": [0.0, 0.3]},
     **{"thermal_fade": [0.0, 0.5], "thermal_time": [0.1, 2.0]},
+    **{"thermal_loss": [0.0, 0.03], "temperature": [-10.0, 30.0]},
 }
 SERVO = {"deadband": [0.0, 0.01], "encoder_resolution": [0.0, 0.002]}
 BODY = {"push_force": [5.0, 20.0], "push_interval": [0.1, 0.3], "push_elevation": [-1.0, 1.0]}

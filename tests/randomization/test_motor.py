@@ -200,7 +200,13 @@ def test_what_the_circuit_says_itself_is_refused(drive, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "says"), [("actuator.j.gain", "resistance"), ("actuator.j.inductance", "without it")]
+    ("name", "says"),
+    [
+        ("actuator.j.gain", "resistance"),
+        ("actuator.j.inductance", "without it"),
+        ("actuator.j.saturation", "motor_constant"),
+        ("actuator.j.thermal_loss", "motor_constant"),
+    ],
 )
 def test_what_a_motor_has_not_is_refused(drive, name, says):
     with pytest.raises(ParameterError, match=says):

@@ -235,6 +235,39 @@ def test_the_supply_sags_under_the_load_of_all_drives(carts, engine, busy):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("share", [0.25, 1.0, 3.0])
+def test_iron_costs_the_more_torque_the_more_is_wanted_up_to_the_limit(carts, engine, share):
+    simulator = carts(engine)
+    servo(simulator, saturation=0.4)
+    reset(simulator)
+    velocity = play(simulator, share * LIMIT, 1)
+    ideal = min(share, 1.0) * LIMIT
+    force = velocity[0, 0, 0] * MASS / DT
+    assert force == pytest.approx(ideal * (1 - 0.4 * ideal / LIMIT), rel=1e-6)
+
+
+def test_a_servo_whose_iron_saturates_rests_further_from_its_command(carts):
+    """Against a steady pull f it needs τ (1 − s τ / τ_max) = f."""
+    simulator = carts(MujocoSimulator, SERVO)
+    servo(simulator, saturation=0.4)
+    reset(simulator)
+    simulator.fields.bind("qfrc_applied")[:, 0] = -5.0
+    play(simulator, 0.0, 5000)
+    ideal = LIMIT * (1 - np.sqrt(1 - 4 * 0.4 * 5.0 / LIMIT)) / (2 * 0.4)
+    assert simulator.position[0, 0] == pytest.approx(-ideal / SERVO.kp, rel=1e-3)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("command", [0.4 * LIMIT, 2.0 * LIMIT])
+def test_a_warm_drive_gives_less_torque_at_its_limit_too(carts, engine, command):
+    simulator = carts(engine)
+    servo(simulator, thermal_loss=0.02, temperature=25.0)
+    reset(simulator)
+    force = forces(play(simulator, command, 3))
+    np.testing.assert_allclose(force, min(command, LIMIT) / 1.5, rtol=1e-6)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_torque_falls_on_a_line_to_the_speed_without_load(carts, engine):
     simulator = carts(engine)
     servo(simulator, no_load_speed=4.0)

@@ -53,7 +53,23 @@ def read_table(table: Table, columns: Columns, robot: Robot) -> Trajectory:
             rows.command_time.append(stamps(block, columns.command_time, other, done))
             rows.command.append(_stack(block, list(commands.values()), other))
             done = len(rows.command)
-    return rows.trajectory(table.facts())
+    return rows.trajectory({**table.facts(), **_means(table, columns.facts)})
+
+
+def _means(table: Table, facts: dict[str, str]) -> dict[str, float]:
+    """Return the mean of the column of each fact."""
+    if not facts:
+        return {}
+    names = list(dict.fromkeys(facts.values()))
+    sums, count = dict.fromkeys(names, 0.0), 0
+    for block in table.read(names):
+        count += len(block[names[0]])
+        for name in names:
+            sums[name] += float(np.sum(block[name], dtype=np.float64))
+    for name, total in sums.items():
+        if not np.isfinite(total):
+            raise LogError(f"{table.path}: {name!r} is not finite in every row: it has no mean")
+    return {fact: sums[name] / count for fact, name in facts.items()}
 
 
 def _joints(columns: Columns, robot: Robot, path: Path) -> dict[str, JointColumns]:

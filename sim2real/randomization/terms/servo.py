@@ -38,6 +38,19 @@ class _SupplyTerm(_DriveTerm):
         return actuator
 
 
+class _IdealTerm(_DriveTerm):
+    """A number of what an actuator without a circuit gives less than an ideal one."""
+
+    def column(self, model: mujoco.MjModel, joints: tuple[str, ...]) -> int:
+        actuator = super().column(model, joints)
+        if is_dcmotor(model, actuator):
+            raise self.refuse(
+                "a DC motor's circuit says what current makes of its torque: draw its constant or"
+                f" its resistance (actuator.{self.name.object}.motor_constant)"
+            )
+        return actuator
+
+
 class _ServoTerm(EffectTerm):
     """A number of a position servo's own loop."""
 
@@ -114,6 +127,40 @@ class VoltageSag(_SupplyTerm):
     summary = "share of the supply voltage that is lost when all drives give full torque"
     unit, bounds, parameter = "1", (0.0, 1.0), "voltage_sag"
     usual, source = between(0.0, 0.15), "a battery's own resistance; no published convention"
+
+
+@final
+class Saturation(_IdealTerm):
+    """Share of an ideal motor's torque that saturated iron costs at the torque limit.
+
+    In proportion below it. More than a half would be a motor that gives less for more current.
+    """
+
+    summary = "share of the torque that saturated iron costs at the torque limit"
+    unit, bounds, parameter = "1", (0.0, 0.5), "saturation"
+    usual, source = between(0.0, 0.3), "0.4 in logs of an XL330 servo; no published convention"
+
+
+@final
+class Temperature(_IdealTerm):
+    """By how much a drive is warmer than where its nominal numbers hold, as its sensor says."""
+
+    summary = "by how much the drive is warmer than where its numbers hold; acts by thermal_loss"
+    unit, bounds, parameter = "K", (-100.0, 200.0), "temperature"
+    usual, source = between(-10.0, 30.0), "a servo at rest and at work; no published convention"
+
+
+@final
+class ThermalLoss(_IdealTerm):
+    """Torque that a drive loses with each kelvin: 1 / (1 + loss · temperature) is left.
+
+    Copper's resistance grows by 0.004 1/K. A sensor on a servo's board warms up less than the
+    winding, so what counts per kelvin that it tells is more.
+    """
+
+    summary = "torque lost with each kelvin of temperature: 1 / (1 + loss · temperature) is left"
+    unit, bounds, parameter = "1/K", (0.0, 0.1), "thermal_loss"
+    usual, source = between(0.0, 0.03), "copper 0.004; 0.03 in logs of an XL330 servo"
 
 
 @final

@@ -1,5 +1,6 @@
 import csv
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,21 @@ def test_units_become_si(read):
     np.testing.assert_allclose(log.position[:, 0], [-np.pi / 2, -np.pi / 4, 0])
     np.testing.assert_allclose(log.velocity[:, 0], [2 * np.pi, np.pi, -np.pi])
     np.testing.assert_allclose(log.command[:, 0], [1.5, 0.0, -0.5])
+
+
+def test_the_mean_of_a_column_is_a_fact_of_the_log(read):
+    columns = replace(DEGREES, facts={"temperature": "temp"})
+    rows = [[*row, temp] for row, temp in zip(ROWS, (20, 26, 29), strict=True)]
+    assert read(rows, "t,angle,speed,torque,temp", columns).facts["temperature"] == 25.0
+
+
+def test_a_fact_has_a_column_and_a_number_in_each_row(read):
+    columns = replace(DEGREES, facts={"temperature": "temp"})
+    rows = [[*row, temp] for row, temp in zip(ROWS, (20, "nan", 29), strict=True)]
+    with pytest.raises(LogError, match="'temp' is not finite in every row"):
+        read(rows, "t,angle,speed,torque,temp", columns)
+    with pytest.raises(LogError, match=r"temp.*did you mean 'tempo'"):
+        read(rows, "t,angle,speed,torque,tempo", columns)
 
 
 def test_npz_reads_the_same_as_csv(tmp_path: Path, read, pendulum: Robot, recipe):
