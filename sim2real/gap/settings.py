@@ -45,8 +45,9 @@ class GapSettings:
     """Spread of λ Δr, as a share of the reward's root mean square, that an automatic λ aims at."""
     clip: float = 10.0
     """Largest Δr that is believed [nat]."""
-    warm_up: float = 0.02
-    """Share of the training over which λ grows from 0 to its value."""
+    warm_up: float = 0.3
+    """Share of the training over which λ grows from 0 to its value: a policy that is held back
+    before it can do anything does not learn its task."""
     keep: float = 0.5
     """Share of the transitions that `filter` keeps."""
     steps: int = 25
