@@ -2,8 +2,10 @@
 
 import contextlib
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -163,6 +165,15 @@ def test_a_recording_is_not_replayed_with_another_controller(
     outcome = sim2real("replay", recording[0], "--robot", slow, "--controller", other)
     assert outcome.code == 2
     assert "another file than the one that commanded" in " ".join(outcome.err.split())
+
+
+def test_a_signal_between_two_episodes_ends_it_all(
+    sim2real, slow, controller, address, monkeypatch
+):
+    monkeypatch.setattr(UdpDriver, "reset", lambda self: os.kill(os.getpid(), signal.SIGTERM))
+    outcome = sim2real("deploy", controller, "--robot", slow, "--address", address,
+                       "--episodes", 3, "--json")  # fmt: skip
+    assert (outcome.code, outcome.json) == (0, [])
 
 
 def test_a_recording_is_a_robot_to_drive_on_without_one(sim2real, slow, controller, recording):
