@@ -1,13 +1,16 @@
 """Planners: what iCEM saves beside CEM, and what a compiled plan saves beside eager torch.
 
-    python benchmarks/adaptation/planners.py [--seeds 0 1 2] [--model FOLDER] [--quick]
+    python benchmarks/adaptation/planners.py [--parts returns speed] [--seeds 0 1 2]
+        [--model FOLDER] [--quick]
 
 Half-cheetahs in worlds of their own, planned for on the model that adapts, horizon 15: returns of
 4 s for each planner and each number of samples. Then 500 sequences of 10 steps on that model, in
-float32, by eager torch and by ONNX Runtime, one thread, in turns. Writes results/planners.json.
+float32, by eager torch and by ONNX Runtime, one thread, in turns. Writes results/planners.json,
+where a part that is not run stays as it was.
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -49,34 +52,42 @@ PLANNERS: dict[str, Planner] = {
 def main() -> None:
     """Run both comparisons; print, and write the numbers."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--parts", nargs="+", default=["returns", "speed"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--model", type=Path, default=Path("runs/half_cheetah_planners"))
     parser.add_argument("--quick", action="store_true", help="a few steps: a smoke test")
     chosen = parser.parse_args()
     dynamics, job = runner(chosen.model, quick=chosen.quick)
     seeds, steps = (chosen.seeds[:1], 3) if chosen.quick else (chosen.seeds, int(SECONDS * 20))
-    results: dict[str, Any] = {"speed": speed(dynamics, job, 3 if chosen.quick else 30)}
-    torch.set_float32_matmul_precision("medium")
-    returns = {name: [] for name in PLANNERS}
-    for seed in seeds:
-        for name, planner in PLANNERS.items():
-            returns[name].append(driven(dynamics, job, planner, seed, steps))
-            print(
-                f"seed {seed}: {name} ({planner.samples} samples): {returns[name][-1]:.1f}",
-                flush=True,
-            )
-    results["returns"] = returns
-    results["mean"] = {name: float(np.mean(each)) for name, each in returns.items()}
-    results["samples"] = {name: planner.samples for name, planner in PLANNERS.items()}
+    results: dict[str, Any] = _before()
+    if "speed" in chosen.parts:
+        results["speed"] = speed(dynamics, job, 3 if chosen.quick else 30)
+    if "returns" in chosen.parts:
+        torch.set_float32_matmul_precision("medium")
+        results["returns"] = {name: [] for name in PLANNERS}
+        for seed in seeds:
+            for name, planner in PLANNERS.items():
+                found = driven(dynamics, job, planner, seed, steps)
+                results["returns"][name].append(found)
+                print(f"seed {seed}: {name} ({planner.samples} samples): {found:.1f}", flush=True)
+        results["mean"] = {n: float(np.mean(each)) for n, each in results["returns"].items()}
+        results["samples"] = {name: planner.samples for name, planner in PLANNERS.items()}
     settings = {
         "horizon": HORIZON,
         "seconds": SECONDS,
         "robots": ROBOTS,
+        "seeds": seeds,
         "targets": TARGETS,
         "quick": chosen.quick,
     }
-    print(results["mean"], results["speed"])
+    print(results)
     print("written:", _result.save("planners", settings=settings, results=results))
+
+
+def _before() -> dict[str, Any]:
+    """Return the results of the last run, if there are any."""
+    path = _result.FOLDER / "planners.json"
+    return json.loads(path.read_text())["results"] if path.is_file() else {}
 
 
 def driven(dynamics: Dynamics, job: DynamicsJob, planner: Planner, seed: int, steps: int) -> float:

@@ -46,6 +46,7 @@ def _member(
         "fine_tune": lambda: gradient(meta=False),
         "gradient": lambda: gradient(meta=True),
         "last_layer": lambda: LastLayerDynamics(*shape, strength=adaptation.strength),
+        "drives": lambda: LastLayerDynamics(*shape, strength=adaptation.strength, drives=True),
         "recurrent": lambda: ContextDynamics(*shape, RecurrentEncoder(size, ncontext), ncontext),
         "history": history,
     }

@@ -37,6 +37,11 @@ def state_space(env: RobotVectorEnv) -> StateSpace:
         unseen=tuple(i for i, known in enumerate(seen) if not known),
         angles=tuple(i for i, turns in enumerate(endless) if turns and seen[i]),
         has_base=robot.base is not None,
+        servos=tuple(
+            (command, list(robot.joints).index(name))
+            for command, name in enumerate(robot.driven)
+            if robot.joints[name].mode == "position"
+        ),
     )
 
 

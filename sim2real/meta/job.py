@@ -41,9 +41,17 @@ class AdaptationSettings:
     """How the model adapts."""
 
     method: Literal[
-        "none", "none_gaussian", "fine_tune", "gradient", "last_layer", "recurrent", "history"
+        "none",
+        "none_gaussian",
+        "fine_tune",
+        "gradient",
+        "last_layer",
+        "drives",
+        "recurrent",
+        "history",
     ] = "last_layer"
-    """`last_layer`: ridge regression on learned features. `gradient`: meta-learned gradient steps
+    """`last_layer`: ridge regression on learned features. `drives`: the same, after it was solved
+    for how strongly each drive acts. `gradient`: meta-learned gradient steps
     (GrBAL); `fine_tune`: the same steps on weights that were not learned for them. `recurrent`
     (ReBAL) and `history` (CaDM): a context that a network reads from the past. `none`: not at all;
     with `_gaussian` the model tells how sure it is (with members: PETS)."""

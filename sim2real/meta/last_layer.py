@@ -1,15 +1,38 @@
 """Adaptation of the last layer in closed form (ALPaCA, R2-D2), judged by leaving samples out."""
 
 import math
+from dataclasses import dataclass
 from typing import final
 
 import torch
 from torch import Tensor, nn
 
+from sim2real.meta.drive_gains import DriveGains
 from sim2real.meta.dynamics import Adapted, Dynamics, Window
 from sim2real.meta.network import perceptron
 from sim2real.meta.scaling import Scaling
 from sim2real.meta.symmetric import inverse
+
+_UNADAPTED = 0.1  # weight of the unadapted error in what is learned: more, and it adapts less
+_FADED = 1e-3  # least weight whose error is told
+
+
+@dataclass(frozen=True)
+class _Solution:
+    """What a window told."""
+
+    gains: Tensor | None
+    """Of the drives, if they are solved for."""
+    change: Tensor
+    """Of the last layer (ntask, nfeature + 1, nchange)."""
+    features: Tensor
+    """Of the window's transitions, weighted (ntask, n, nfeature + 1)."""
+    gram: Tensor
+    """The inverse of what they have in common, with the prior (ntask, n, n)."""
+    left_out: Tensor
+    """Errors of each transition by the others' solution (ntask, n, nchange)."""
+    noise: Tensor
+    """Standard deviations of errors (ntask, 1, nchange)."""
 
 
 @final
@@ -19,7 +42,8 @@ class LastLayerDynamics(Dynamics):
     Features, the prior (where the solution is pulled to, and how strongly) and how fast old
     transitions fade are learned through the solution. How far it is followed is told by the errors
     on transitions that are left out one by one, which a ridge solution knows without being solved
-    again.
+    again. With `drives` it is first solved for how strongly each drive acts, and the last layer for
+    what that leaves unexplained.
     """
 
     def __init__(
@@ -31,19 +55,28 @@ class LastLayerDynamics(Dynamics):
         *,
         strength: float = 10.0,
         meta: bool = True,
+        drives: bool = False,
     ):
         """Make an untrained model; without `meta` it learns as if its last layer did not adapt."""
         super().__init__(scaling, window)
         self.meta = meta
         self.body = perceptron((scaling.nin, *hidden), activation, last=activation)
         self.last = nn.Linear(hidden[-1], scaling.nchange)
+        self.drives = DriveGains(scaling) if drives else None
         self.log_strength = nn.Parameter(torch.tensor(math.log(strength)), requires_grad=meta)
         self.log_forgetting = nn.Parameter(torch.tensor(math.log(1e-3)), requires_grad=meta)
 
     def adapt(self, window: Window) -> Adapted:  # noqa: D102
-        weight = (window.known * self._fade(window.known))[..., None]
-        features = self._features(self.scaling.inputs(window.states, window.commands))
+        return self._adapted(self._solved(window))
+
+    def _solved(self, window: Window) -> _Solution:
+        inputs = self.scaling.inputs(window.states, window.commands)
         wanted = self.scaling.changes(window.states, window.next_states)
+        weight = (window.known * self._fade(window.known))[..., None]
+        gains = None
+        if self.drives is not None:
+            gains = self.drives.solve(self._plain, inputs, wanted, weight)
+        features = self._features(inputs, gains)
         errors = weight * (wanted - self.last(features[..., :-1]))
         features = weight * features
         strength = self.log_strength.exp()
@@ -52,18 +85,38 @@ class LastLayerDynamics(Dynamics):
         weights = gram @ errors
         left_out = weight.sign() * weights / gram.diagonal(dim1=-2, dim2=-1)[..., None]
         share = _share(errors, left_out)
-        change = share * (features.mT @ weights)
-        noise = _noise(errors - share * (errors - left_out), weight)
+        return _Solution(
+            gains=gains,
+            change=share * (features.mT @ weights),
+            features=features,
+            gram=gram,
+            left_out=(errors - share * (errors - left_out)) / weight.clamp_min(_FADED),
+            noise=_noise(errors - share * (errors - left_out), weight),
+        )
+
+    def _adapted(self, found: _Solution) -> Adapted:
+        strength = self.log_strength.exp()
 
         def uncertainty(inputs: Tensor) -> Tensor:
-            seen = self._features(inputs)
-            explained = ((seen @ features.mT @ gram) * (seen @ features.mT)).sum(dim=-1)
+            seen = self._features(inputs, found.gains)
+            common = seen @ found.features.mT
+            explained = ((common @ found.gram) * common).sum(dim=-1)
             new = (seen.square().sum(dim=-1) - explained).clamp_min(0.0) / strength
-            return noise * (1.0 + new[..., None]).sqrt()
+            return found.noise * (1.0 + new[..., None]).sqrt()
 
-        return Adapted(
-            self.scaling, lambda inputs: self._predict(inputs, change), uncertainty=uncertainty
-        )
+        def network(inputs: Tensor) -> Tensor:
+            # one product with the changed layer, not one with the layer and one with the change
+            weight = self.last.weight.mT + found.change[:, :-1]
+            bias = self.last.bias + found.change[:, -1:]
+            return self.body(self._given(inputs, found.gains)) @ weight + bias
+
+        return Adapted(self.scaling, network, uncertainty=uncertainty)
+
+    def _plain(self, inputs: Tensor) -> Tensor:
+        return self.last(self.body(inputs))
+
+    def _given(self, inputs: Tensor, gains: Tensor | None) -> Tensor:
+        return inputs if self.drives is None or gains is None else self.drives.given(inputs, gains)
 
     def _fade(self, known: Tensor) -> Tensor:
         """Return the square root of how much transitions still count (n,), the newest 1."""
@@ -71,23 +124,32 @@ class LastLayerDynamics(Dynamics):
         return torch.exp(-0.5 * self.log_forgetting.exp() * age)
 
     def unadapted(self, ntask: int) -> Adapted:  # noqa: D102
-        return Adapted(self.scaling, lambda inputs: self.last(self.body(inputs)))
+        return Adapted(self.scaling, self._plain)
 
-    def loss(self, window: Window, query: Window) -> Tensor:  # noqa: D102
-        if self.meta:
-            return super().loss(window, query)
+    def loss(self, window: Window, query: Window) -> Tensor:
+        """Return the error (ntask,) on the query, on the window, and of the unadapted model.
+
+        In the window each transition is predicted by the others: that is as much to learn from
+        again as the window is long. The model that has adapted to nothing is what the solution
+        starts from, and what is planned on before anything is known.
+        """
         model = self.unadapted(len(window.known))
-        return 0.5 * (self.error(model, window) + self.error(model, query))
+        unadapted = self.error(model, query)
+        if not self.meta:
+            return 0.5 * (self.error(model, window) + unadapted)
+        found = self._solved(window)
+        left_out = _mean_square(found.left_out, window.known)
+        return self.error(self._adapted(found), query) + left_out + _UNADAPTED * unadapted
 
-    def _predict(self, inputs: Tensor, change: Tensor) -> Tensor:
-        # one product with the changed layer, not one with the layer and one with the change
-        weight, bias = self.last.weight.mT + change[:, :-1], self.last.bias + change[:, -1:]
-        return self.body(inputs) @ weight + bias
-
-    def _features(self, inputs: Tensor) -> Tensor:
+    def _features(self, inputs: Tensor, gains: Tensor | None) -> Tensor:
         """Return what the last layer sees, and 1 for its bias, (ntask, n, nfeature + 1)."""
-        features = self.body(inputs)
+        features = self.body(self._given(inputs, gains))
         return torch.cat([features, torch.ones_like(features[..., :1])], dim=-1)
+
+
+def _mean_square(errors: Tensor, known: Tensor) -> Tensor:
+    """Return the mean squares (ntask,) of errors (ntask, n, nchange) on known transitions."""
+    return (errors.square().mean(dim=-1) * known).sum(dim=1) / known.sum(dim=1).clamp_min(1.0)
 
 
 def _share(errors: Tensor, left_out: Tensor) -> Tensor:

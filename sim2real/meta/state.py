@@ -25,6 +25,8 @@ class StateSpace:
     angles: tuple[int, ...] = ()
     """Joints that turn without end: a model sees their sine and cosine."""
     has_base: bool = False
+    servos: tuple[tuple[int, int], ...] = ()
+    """Commands that are positions of joints, not torques: (command, joint)."""
 
     @property
     def nstate(self) -> int:
@@ -53,6 +55,15 @@ class StateSpace:
             parts += [down, turning]
         return torch.cat(parts, dim=-1)
 
+    def idle(self, features: Tensor) -> Tensor:
+        """Return commands (..., ncommand) that ask nothing of the drives in what a model sees.
+
+        No torque, or the position where a joint is.
+        """
+        position = {command: self._position(features, joint) for command, joint in self.servos}
+        nothing = torch.zeros_like(features[..., 0])
+        return torch.stack([position.get(i, nothing) for i in range(self.ncommand)], dim=-1)
+
     def change(self, before: Tensor, after: Tensor) -> Tensor:
         """Return how states changed, (..., nchange).
 
@@ -78,6 +89,16 @@ class StateSpace:
         turned = _multiply(orientation, _quaternion(change[..., n : n + 3]))
         turned = turned / torch.linalg.vector_norm(turned, dim=-1, keepdim=True)
         return torch.cat([joints, turned, turning + change[..., n + 3 :]], dim=-1)
+
+    def _position(self, features: Tensor, joint: int) -> Tensor:
+        """Return a joint's position (...) from features (..., nfeature)."""
+        plain = [i for i in range(self.njoint) if i not in (*self.unseen, *self.angles)]
+        if joint in plain:
+            return features[..., plain.index(joint)]
+        sine = len(plain) + self.angles.index(joint)
+        # in float32: ONNX Runtime has no arc tangent in float64
+        both = features[..., sine].float(), features[..., sine + len(self.angles)].float()
+        return torch.atan2(*both).to(features.dtype)
 
     def _shortest(self, step: Tensor) -> Tensor:
         if not self.angles:

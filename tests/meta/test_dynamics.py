@@ -86,6 +86,7 @@ MODELS: dict[str, Callable[[Scaling], Dynamics]] = {
     "gradient": gradient,
     "gaussian": lambda scaling: GaussianDynamics(scaling, HIDDEN, "silu", M),
     "last_layer": lambda scaling: LastLayerDynamics(scaling, HIDDEN, "silu", M),
+    "drives": lambda scaling: LastLayerDynamics(scaling, HIDDEN, "silu", M, drives=True),
     "recurrent": recurrent,
     "history": history,
 }
