@@ -155,8 +155,8 @@ class Randomizer:
             values: the parameters (n, p), in SI units.
             normalized: the same, each on the scale of its own distribution, about [-1, 1].
         """
-        steps, share = np.zeros(len(ids), np.int64), np.zeros(len(ids)) + progress
-        instant = Instant(ids, episode, steps, share)
+        steps = np.zeros(len(ids), np.int64)
+        instant = Instant(ids, episode, steps, np.full(len(ids), progress, np.float64))
         nominal = np.repeat(self.parameters.nominal[None], len(ids), axis=0)
 
         def sample(rows: Any, attempt: int) -> Worlds:
