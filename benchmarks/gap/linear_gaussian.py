@@ -69,10 +69,11 @@ def compare(seed: int, ntarget: int, settings: EstimatorSettings, steps: int) ->
     seconds = time.perf_counter() - start
     check = system.sample(20_000, seed + 30, target=False)
     estimate, truth = estimator.estimate(check), system.delta_r(check)
+    told = estimate.value.std() > 0.0  # else nothing was found
     return {
         "seed": seed,
         "target": ntarget,
-        "correlation": float(np.corrcoef(estimate.value, truth)[0, 1]),
+        "correlation": float(np.corrcoef(estimate.value, truth)[0, 1]) if told else 0.0,
         "slope": float(np.polyfit(truth, estimate.value, 1)[0]),
         "inside": float(estimate.inside.mean()),
         "scale": fit.scale,
