@@ -31,7 +31,7 @@ LAYERS = (
         "robot",
         "parameters",
     ),
-    ("config", "errors"),
+    ("arrays", "config", "errors"),
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 
