@@ -143,7 +143,7 @@ def test_help_is_readable(sim2real, verb, mentions):
     text = " ".join(outcome.out.replace("│", " ").split())
     left = text.replace("(default: None)", "")  # of a job, whose text is the library's
     # of a switch that comes as a pair, --a.x and --a.no-x, it says which of them holds
-    pair = r"(--([\w.-]*?)([\w-]+), --\2no-\3 (?:(?! --).)*?)\(default: False\)"
+    pair = r"(--((?:[\w-]+\.)*)([\w-]+), --\2no-\3 (?:(?! --).)*?)\(default: False\)"
     left = re.sub(pair, r"\1", left)
     for jargon in ("None", "Traceback", "(default: False)"):
         assert jargon not in left

@@ -28,7 +28,7 @@ PLANTED = {
 @pytest.fixture(scope="module")
 def damped(pendulum, record):
     """Return the map of a pendulum whose joint is damped three times as much."""
-    return gap_map(pendulum, [record(pendulum, {"joint.pivot.damping": 0.15})])
+    return gap_map(pendulum, [record(pendulum, {"joint.pivot.damping": 0.15}, seconds=60.0)])
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +51,7 @@ def test_a_simulation_that_is_right_cannot_be_told(right):
 
 
 def test_three_times_the_damping_is_found_and_named(damped):
-    assert damped.auc > 0.8
-    assert damped.interval[0] > 0.75
+    assert damped.interval[0] > 0.8
     first = damped.suspects[0]
     assert first.name == "joint.pivot.damping"
     assert first.value == pytest.approx(0.15, rel=0.1)
