@@ -20,7 +20,9 @@ from _twin import record
 
 from sim2real.evaluation.coverage.replay import Replayer
 from sim2real.evaluation.coverage.verdict import judge
+from sim2real.randomization.parameters import ParameterSet
 from sim2real.shipped import find_robot
+from sim2real.sim.model import compile_model
 
 SEED, SECONDS, WORLDS = 4_000, 5.0, 240
 POSITION_NOISE, VELOCITY_NOISE = 2e-3, 5e-2
@@ -77,9 +79,6 @@ def _drawn(seed: int, names: list[str]) -> dict[str, float]:
 
 
 def _nominal(names: list[str]) -> list[float]:
-    from sim2real.randomization.parameters import ParameterSet
-    from sim2real.sim.model import compile_model
-
     robot = find_robot("pendulum")
     return ParameterSet(compile_model(robot), tuple(robot.joints), names).nominal.tolist()
 

@@ -52,6 +52,10 @@ class Measured:
         """Return one robot's signals as one row of numbers, which `split` takes apart."""
         return [number for signal in self.signals().values() for number in signal.tolist()]
 
+    def joined(self) -> Array:
+        """Return all signals side by side, (n, numbers) or (numbers,); numpy's arrays."""
+        return np.concatenate(list(self.signals().values()), axis=-1)
+
     def signals(self) -> dict[str, Any]:
         """Return the signals that there are, by name and in order."""
         return {name: value for name, value in vars(self).items() if value is not None}

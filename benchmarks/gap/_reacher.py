@@ -9,9 +9,9 @@ import dataclasses
 from typing import Any, final
 
 import numpy as np
-from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
+from sim2real.arrays import namespace
 from sim2real.robot import Robot
 from sim2real.shipped import find_robot
 from sim2real.signals import Measured
@@ -43,7 +43,7 @@ class FixedPoint(Task):
 
     def observe(self, measured: Measured, command: Any, goal: Any) -> Any:
         """Return positions and velocities."""
-        xp = array_namespace(measured.position)
+        xp = namespace(measured.position)
         return xp.concat([measured.position, measured.velocity], axis=-1)
 
     def reward(self, state: State) -> Array:

@@ -145,7 +145,7 @@ class Recorder:
         integers[:] = (
             now, decision.state, decision.check.verdict, measured.seq, measured.stamp,
             measured.received, event)  # fmt: skip
-        numbers[self._measured] = np.concatenate(list(measured.signals.signals().values()))
+        numbers[self._measured] = measured.signals.joined()
         numbers[self._command] = np.nan if decision.command is None else decision.command
         numbers[self._wanted] = np.nan if decision.wanted is None else decision.wanted
         numbers[self._stiffness :] = np.nan

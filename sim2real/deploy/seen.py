@@ -1,6 +1,7 @@
 """What a policy met in training: how far outside of it a robot is, and which goals it knows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import final
 
 import numpy as np
@@ -29,6 +30,12 @@ def outside(low: Array, high: Array, row: Array) -> Array:
     return np.nan_to_num(np.maximum(away, 0.0), nan=np.finfo(np.float64).max)
 
 
+def ranges(seen: Seen, signals: Sequence[str]) -> tuple[Array, Array]:
+    """Return the least and most that was seen of the numbers of `signals`, one after the other."""
+    low, high = ([part for name in signals for part in seen[name][end]] for end in (0, 1))
+    return np.array(low), np.array(high)
+
+
 @final
 class Novelty:
     """How far outside of what a policy met in training a robot was at most."""
@@ -41,14 +48,14 @@ class Novelty:
         self.name = ""
         """Which measured number that was: velocity of 'knee'."""
         self._names = envelope.names
-        low, high = ([part for n in seen if n != "goal" for part in seen[n][end]] for end in (0, 1))
-        self._low, self._high = np.array(low), np.array(high)
+        measured = [field.name for field in fields(Measured) if field.name in seen]
+        self._low, self._high = ranges(seen, measured)
 
     def of(self, measured: Measured) -> float:
         """Return how far outside the robot is now, in widths of the range."""
         if not self.known:
             return 0.0
-        away = outside(self._low, self._high, np.concatenate(list(measured.signals().values())))
+        away = outside(self._low, self._high, measured.joined())
         worst = int(np.argmax(away))
         if away[worst] > self.most:
             self.most, self.name = float(away[worst]), self._names[worst]

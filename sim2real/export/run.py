@@ -44,8 +44,9 @@ def export_run(folder: Path, path: Path) -> float:
     trained_on = dict(robot.randomize) if job.randomized else {}
     if (folder / ADAPTED).is_file():
         trained_on = config.read_toml(folder / ADAPTED)["randomize"]
-    if job.posterior is not None:
-        trained_on["posterior"] = config.to_dict(Posterior.load(Path(job.posterior)))
+    posterior = None if job.posterior is None else Posterior.load(Path(job.posterior))
+    if posterior is not None:
+        trained_on["posterior"] = config.to_dict(posterior)
     versions = {
         "sim2real": __version__,
         "torch": torch.__version__,
@@ -59,14 +60,14 @@ def export_run(folder: Path, path: Path) -> float:
         origin["gap"] = {"training": digest(text), "report": report["report"]}
     told = {"trained_on": _portable(trained_on), "origin": _portable(origin)}
     policy = load_policy(folder)
-    return export(policy, robot, task, path, seen=seen_by(_worlds(folder, job), policy.act), **told)
+    seen = seen_by(_worlds(folder, job, posterior), policy.act)
+    return export(policy, robot, task, path, seen=seen, **told)
 
 
-def _worlds(folder: Path, job: Job) -> RobotVectorEnv:
+def _worlds(folder: Path, job: Job, posterior: Posterior | None) -> RobotVectorEnv:
     """Return a few of the worlds that the policy was trained in at the end."""
     if (folder / ADAPTED).is_file():
         job = dataclasses.replace(job, ranges=str(folder / ADAPTED))
-    posterior = None if job.posterior is None else Posterior.load(Path(job.posterior))
     env = environment_of(job, robot_of(job), posterior, _WORLDS, "export")
     env.set_progress(1.0)
     return env

@@ -35,12 +35,10 @@ def temperature(logit: Array, label: Array, offset: Array | float = 0.0) -> floa
         factor = float(np.clip(factor - step, 0.0, _MOST))
         if abs(step) < 1e-4:
             break
-    gain = 2.0 * (
-        _surprise(offset + 0.0 * logit, label) - _surprise(offset + factor * logit, label)
-    )
+    gain = 2.0 * (_surprise(offset, label) - _surprise(offset + factor * logit, label))
     return factor * (1.0 - _SURE**2 / gain) if gain > _SURE**2 else 0.0
 
 
-def _surprise(log_odds: Array, label: Array) -> float:
+def _surprise(log_odds: Array | float, label: Array) -> float:
     """Return minus the logarithm of the likelihood of labels [nat]."""
     return float(np.logaddexp(0.0, np.where(label > 0.5, -log_odds, log_odds)).sum())

@@ -53,7 +53,8 @@ class CrossFit:
             seed: of the classifiers.
         """
         self._features, self._comparison = features, comparison
-        self._fold = block % FOLDS
+        self.fold = block % FOLDS
+        """In which part each window is held out (n,)."""
         self._estimators = [self._fit(fold, seed + fold) for fold in range(FOLDS)]
 
     def nats(self) -> Array:
@@ -90,13 +91,13 @@ class CrossFit:
         """Return a value of each window (n,) by the classifiers that have not seen it."""
         values = np.empty(len(places))
         for fold, estimator in enumerate(self._estimators):
-            rows = self._fold == fold
+            rows = self.fold == fold
             if rows.any():
                 values[rows] = value(estimator, _transitions(places[rows], missing[rows]))
         return values
 
     def _fit(self, fold: int, seed: int) -> GapEstimator:
-        rows = self._fold != fold
+        rows = self.fold != fold
         places, missing = self._features[rows], self._comparison
         source = Transitions.join([_transitions(places, draw[rows]) for draw in missing.simulated])
         target = _transitions(places, missing.real[rows])

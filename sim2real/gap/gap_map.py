@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sim2real import __version__, config
 from sim2real.calibration.recipe import Recipe
-from sim2real.gap.cross_fit import FOLDS, CrossFit, Scores
+from sim2real.gap.cross_fit import CrossFit, Scores
 from sim2real.gap.digest import digest
 from sim2real.gap.fields import (
     Believability,
@@ -144,7 +144,7 @@ def gap_map(  # noqa: PLR0913 - what it compares, and with what
     fit = CrossFit(regimes.features, comparison, block, seed)
     scores, rng = fit.scores(), np.random.default_rng(seed)
     nats = fit.nats()
-    interval = _interval(scores, block, rng)
+    interval = _interval(scores, block, fit.fold, rng)
     verdict: Verdict = "none"
     extent = 0.0
     if interval[0] > 0.5 and nats.any():  # else held-out rows say that the logits tell nothing
@@ -197,11 +197,11 @@ def _extent(field: Array) -> float:
 
 
 def _interval(
-    scores: Scores, block: NDArray[np.int64], rng: np.random.Generator
+    scores: Scores, block: NDArray[np.int64], fold: NDArray[np.int64], rng: np.random.Generator
 ) -> tuple[float, float]:
     """Return a 95 % interval of the AUC: the log, and the classifiers, could have been others."""
     low, high = auc_interval(scores.source, scores.target, block, rng)
-    margin = refit_margin(scores.source, scores.target, block % FOLDS)
+    margin = refit_margin(scores.source, scores.target, fold)
     return max(0.0, min(low, scores.auc - margin)), min(1.0, max(high, scores.auc + margin))
 
 

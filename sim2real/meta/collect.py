@@ -78,7 +78,7 @@ def collect(env: RobotVectorEnv, steps: int, act: Act) -> Episodes:
 
 
 def _rows(measured: Measured) -> Array:
-    return np.concatenate(list(measured.signals().values()), axis=1)
+    return measured.joined()
 
 
 def _tensor(steps: list[Array]) -> torch.Tensor:

@@ -85,13 +85,14 @@ class LastLayerDynamics(Dynamics):
         weights = gram @ errors
         left_out = weight.sign() * weights / gram.diagonal(dim1=-2, dim2=-1)[..., None]
         share = _share(errors, left_out)
+        remaining = errors - share * (errors - left_out)
         return _Solution(
             gains=gains,
             change=share * (features.mT @ weights),
             features=features,
             gram=gram,
-            left_out=(errors - share * (errors - left_out)) / weight.clamp_min(_FADED),
-            noise=_noise(errors - share * (errors - left_out), weight),
+            left_out=remaining / weight.clamp_min(_FADED),
+            noise=_noise(remaining, weight),
         )
 
     def _adapted(self, found: _Solution) -> Adapted:

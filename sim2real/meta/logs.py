@@ -32,7 +32,7 @@ def episodes_of_log(log: Trajectory, control_hz: float) -> tuple[Episodes, Array
     rows = _nearest(time, wanted)
     near = np.abs(time[rows] - wanted) < _NEAR * step
     good = near[:-1] & near[1:] & _driven(log, time, wanted[:-1])
-    states = np.concatenate(list(log.measured.signals().values()), axis=1)[rows]
+    states = log.measured.joined()[rows]
     begins = np.concatenate([[False], ~good[:-1]]) if len(good) else good
     return Episodes(
         states=_tensor(states[:-1]),

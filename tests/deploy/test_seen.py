@@ -107,3 +107,10 @@ def test_a_run_for_a_goal_that_training_never_asked_for_does_not_begin(driven):
 def test_ranges_that_are_none_are_refused(pendulum, export, spec, seen):
     with pytest.raises(ControllerError, match="met in training"):
         Controller.load(export(spec, seen=seen), pendulum)
+
+
+def test_ranges_belong_to_their_signals_in_whatever_order_a_file_has_them(pendulum):
+    turned = dict(reversed(SEEN.items()))
+    assert list(turned) != list(SEEN)
+    one, other = (Novelty(seen, Envelope.of(pendulum)) for seen in (SEEN, turned))
+    assert one.of(measured(0.5, 4.0)) == other.of(measured(0.5, 4.0)) > 0.0

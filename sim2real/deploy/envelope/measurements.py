@@ -16,7 +16,7 @@ _UNIT = 0.02  # how far the square of a quaternion's length may be from 1
 
 def plausible(envelope: Envelope, measured: Measured) -> NDArray[np.bool_]:
     """Return which of n robots' measurements, each signal (n, size), may be believed, (n,)."""
-    row = np.concatenate(list(measured.signals().values()), axis=-1)
+    row = measured.joined()
     good = np.asarray(((row >= envelope.low) & (row <= envelope.high)).all(axis=-1))
     if measured.orientation is None:
         return good

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sim2real.deploy.envelope.verdict import Verdict
 from sim2real.deploy.live.facts import Facts
 from sim2real.deploy.ring import Ring
-from sim2real.deploy.seen import outside
+from sim2real.deploy.seen import outside, ranges
 from sim2real.deploy.supervisor import State
 
 _SECONDS = 5.0
@@ -78,8 +78,6 @@ def _training(facts: Facts, last: NDArray[np.float64]) -> dict[str, Any]:
     """Return how far outside of what training met the robot is, in widths of that range."""
     if not facts.seen:
         return {}
-    low = np.concatenate([facts.seen[name][0] for name in facts.signals])
-    high = np.concatenate([facts.seen[name][1] for name in facts.signals])
-    away = outside(low, high, last)
+    away = outside(*ranges(facts.seen, facts.signals), last)
     worst = int(np.argmax(away))
     return {"outside": {"name": facts.names[worst], "by": float(away[worst])}}
