@@ -16,3 +16,12 @@ def namespace(*arrays: Any) -> ModuleType:
     if all(type(array) is np.ndarray for array in arrays):
         return np
     return array_namespace(*arrays)
+
+
+def dot(x: Any, y: Any) -> Any:
+    """Return the sums of products (n,) of two arrays (n, size).
+
+    Of torch's by hand: its `vecdot` in the array API cannot be mapped by `torch.vmap`, by which a
+    planner drives many robots at once.
+    """
+    return np.vecdot(x, y) if type(x) is np.ndarray else (x * y).sum(-1)

@@ -5,6 +5,7 @@ from typing import final
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from sim2real.meta.dynamics import Adapted, Dynamics, Window
 from sim2real.meta.network import perceptron
@@ -23,7 +24,11 @@ class Encoder(nn.Module, ABC):
 
 @final
 class RecurrentEncoder(Encoder):
-    """An LSTM that reads the transitions in order (ReBAL, Nagabandi et al. 2019)."""
+    """An LSTM that reads the transitions in order (ReBAL, Nagabandi et al. 2019).
+
+    Step by step, because `torch.vmap`, by which a planner drives many robots at once, has no rule
+    for `nn.LSTM`; its weights are that one's.
+    """
 
     def __init__(self, size: int, ncontext: int):
         """Take the size of a transition."""
@@ -31,9 +36,16 @@ class RecurrentEncoder(Encoder):
         self.lstm = nn.LSTM(size + 1, ncontext, batch_first=True)
 
     def forward(self, transitions: Tensor, known: Tensor) -> Tensor:  # noqa: D102
-        known = known[..., None]
+        known, lstm = known[..., None], self.lstm
         seen = torch.cat([known * transitions, known], dim=-1)
-        return self.lstm(seen)[0][:, -1]
+        asked = functional.linear(seen, lstm.weight_ih_l0, lstm.bias_ih_l0 + lstm.bias_hh_l0)
+        hidden = cell = seen.new_zeros(len(seen), lstm.hidden_size)
+        for row in asked.unbind(dim=1):
+            gates = row + hidden @ lstm.weight_hh_l0.mT
+            enter, forget, new, out = gates.chunk(4, dim=-1)
+            cell = forget.sigmoid() * cell + enter.sigmoid() * new.tanh()
+            hidden = out.sigmoid() * cell.tanh()
+        return hidden
 
 
 @final

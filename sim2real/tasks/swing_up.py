@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim2real import config
-from sim2real.arrays import namespace
+from sim2real.arrays import dot, namespace
 from sim2real.errors import ConfigError
 from sim2real.robot import Robot
 from sim2real.signals import Measured
@@ -70,11 +70,11 @@ class SwingUp(Task):
         torque = xp.asarray(self._torque, dtype=below.dtype)
         effort, change = state.command / torque, (state.command - state.last_command) / torque
         height = 1.0 - xp.sum(below, axis=1) / (2 * self._njoint)  # 1 upright, 0 hanging
-        speed = xp.vecdot(state.velocity, state.velocity)
+        speed = dot(state.velocity, state.velocity)
         # height counts little at speed: else going round and round is a way of being high, too
         high = 0.2 * height + 0.3 * height**2 * xp.exp(-speed / 8.0)
-        held = 0.5 * xp.exp(xp.vecdot(below, below) / -0.02 - 0.5 * speed)
-        cost = self._effort * xp.vecdot(effort, effort) + self._change * xp.vecdot(change, change)
+        held = 0.5 * xp.exp(dot(below, below) / -0.02 - 0.5 * speed)
+        cost = self._effort * dot(effort, effort) + self._change * dot(change, change)
         return high + held - cost
 
     def terminated(self, state: State) -> Any:  # noqa: D102

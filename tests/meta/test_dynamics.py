@@ -253,3 +253,26 @@ def test_a_drive_that_fails_within_the_window_is_believed_the_sooner_the_more_is
         errors[rate] = float(model.error(model.adapt(failed), query).detach().mean())
     model.log_forgetting.data.copy_(kept)
     assert errors[0.5] < 0.5 * errors[1e-4]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_many_robots_at_once_are_each_adapted_to(trained, name: str) -> None:
+    """What plans for many robots maps a model over them."""
+    model, (window, query) = trained[name], windows()
+    asked = query.states[:, None, :3], query.commands[:, None, :3]
+
+    def predicted(states, commands, next_states, known, state, command):
+        found = model.adapt(Window(states[None], commands[None], next_states[None], known[None]))
+        return found(state, command)
+
+    with torch.no_grad():
+        together = torch.vmap(predicted)(*vars(window).values(), *asked)
+        alone = model.adapt(window)(asked[0][:, 0], asked[1][:, 0])
+    torch.testing.assert_close(together[:, 0], alone, rtol=1e-4, atol=1e-5)
+
+
+def test_the_recurrent_encoder_is_an_lstm() -> None:
+    encoder, transitions = RecurrentEncoder(3, 4), torch.randn(2, 7, 3)
+    seen = torch.cat([transitions, torch.ones(2, 7, 1)], dim=-1)
+    expected = encoder.lstm(seen)[0][:, -1]
+    torch.testing.assert_close(encoder(transitions, torch.ones(2, 7)), expected)
