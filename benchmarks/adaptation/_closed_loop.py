@@ -34,7 +34,7 @@ class Driven:
         return self.rewards.sum(axis=0)
 
 
-def driven(
+def driven(  # noqa: PLR0913 - what is driven, where, and what happens there
     robot: Robot,
     dynamics: Dynamics,
     planner: Planner,
