@@ -144,7 +144,7 @@ class Recorder:
         integers, numbers = self.ring.slot()
         integers[:] = (
             now, decision.state, decision.check.verdict, measured.seq, measured.stamp,
-            measured.received, event)  # fmt: skip
+            measured.received, event, -1 if measured.acting is None else measured.acting)  # fmt: skip
         numbers[self._measured] = measured.signals.joined()
         numbers[self._command] = np.nan if decision.command is None else decision.command
         numbers[self._wanted] = np.nan if decision.wanted is None else decision.wanted

@@ -97,13 +97,13 @@ class McapFile:
             self._add(row, values)
 
     def _add(self, integers: list[int], numbers: np.ndarray) -> None:
-        tick, state, verdict, seq, stamp, received, event = integers
+        tick, state, verdict, seq, stamp, received, event, acting = integers
         n = self.ncommand
         ends = np.cumsum([*self.sizes.values(), n, n])
         *signals, command, wanted, rest = np.split(numbers, ends)
         named = {n: _plain(value) for n, value in zip(self.sizes, signals, strict=True)}
         measured: dict[str, Any] = {"seq": seq, "stamp": stamp, "received": received}
-        measured |= named
+        measured |= named | ({} if acting < 0 else {"acting": bool(acting)})
         stiffness, temperature, voltage, goal = np.split(rest, [1, 1 + n, 2 + n])
         if np.isfinite(temperature).any():
             measured["temperature"] = _plain(temperature)

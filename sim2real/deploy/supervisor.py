@@ -16,6 +16,7 @@ from sim2real.deploy.envelope.bounds import Envelope
 from sim2real.deploy.envelope.commands import limit_command
 from sim2real.deploy.envelope.stream import Stream
 from sim2real.deploy.envelope.verdict import OK, Check, Verdict
+from sim2real.deploy.leased import Leased
 from sim2real.deploy.seen import Novelty
 from sim2real.deploy.source import CommandSource
 from sim2real.robot import Robot
@@ -80,6 +81,7 @@ class Supervisor:
         """
         self.source, self.robot, self.envelope, self.shadow = source, robot, envelope, shadow
         self.stream = Stream(envelope)
+        self.leased = Leased(envelope.max_age)
         self.state, self.since = State.OFF, 0
         self.tripped = ""
         """Why the run tripped; empty while it has not."""
@@ -100,6 +102,7 @@ class Supervisor:
         """Leave a trip: the next step begins as at the start."""
         self.tripped, self.state, self._fresh, self.began = "", State.OFF, 0, None
         self.stream.forget()
+        self.leased.forget()
 
     def trip(self, now: int, reason: str) -> Decision:
         """Damp, and stay so until `rearm`."""
@@ -134,6 +137,9 @@ class Supervisor:
         assert last is not None  # it was believed
         if self.state == State.DAMP:
             return self._wait(now, last, new=known is None or last.seq > known.seq)
+        check = self.leased.check(last)
+        if check.verdict == Verdict.TRIP:
+            return self.trip(now, check.reason)
         if self.state == State.READY:
             return self._approach(now, last, goal)
         return self._follow(now, last, goal)
@@ -240,6 +246,8 @@ class Supervisor:
             return self.trip(now, check.reason)
         self._command = sent
         self.source.sent(sent)
+        if not self.shadow:
+            self.leased.renew(measured)
         return Decision(
             state=self.state, command=sent, stiffness=stiffness, wanted=wanted, check=check
         )

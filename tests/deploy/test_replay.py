@@ -59,6 +59,18 @@ def test_a_run_replays_bit_for_bit(recorded, arm):
     assert found.steps > 100
 
 
+def test_a_robot_that_damped_by_itself_ends_the_replay_as_it_ended_the_run(tmp_path, arm, fakes):
+    clock = fakes[0]()
+    driver, path = fakes[1](arm, clock), tmp_path / "run.mcap"
+    driver.reading = lambda measured: dataclasses.replace(measured, acting=measured.seq < 60)
+    with Recorder(path, arm) as recorder:
+        summary = run(fakes[2](lambda i: [0.5, 0.0]), driver, seconds=1.0, clock=clock,
+                      recorder=recorder)  # fmt: skip
+    assert "the robot damped" in summary.reason
+    found = replay(path, fakes[2](lambda i: [0.5, 0.0]), arm)
+    assert (found.steps, found.difference) == (60, None)
+
+
 @pytest.mark.parametrize("number", [60, 85, 110])
 @pytest.mark.parametrize("joint", [0, 1])
 def test_a_command_that_was_edited_is_named_with_its_step(recorded, arm, number, joint):
