@@ -1,4 +1,4 @@
-"""Does the robot do what it is told? Once a lease has lapsed it has damped, whoever speaks again."""
+"""Does the robot do what it is told? Once a lease has lapsed it has damped, whoever comes back."""
 
 from typing import final
 
@@ -41,7 +41,7 @@ class Leased:
             return OK
         if measured.stamp >= self.until:
             late = (measured.stamp - self.until) * 1e-9
-            return trip(f"the lease lapsed {late:.3g} s before the next command: the robot damped")
+            return trip(f"the lease lapsed {late:.3g} s before the next command was ready")
         if measured.acting is False and self._acted:
             return trip("the robot damped: commands did not reach it in time, or it was stopped")
         if measured.acting is False and measured.stamp - self._first >= self._lease:

@@ -114,6 +114,8 @@ def goal_of(source: CommandSource, goal: ArrayLike | None) -> Array:
         ControllerError: it does not fit the source, or is outside of what it was trained on.
     """
     wanted = np.array(source.goal if goal is None else goal, np.float64).reshape(-1)
+    if len(wanted) and not len(source.goal):
+        raise ControllerError(f"goal {wanted.tolist()}: this source pursues none: give no goal")
     if len(wanted) != len(source.goal):
         raise ControllerError(
             f"goal {wanted.tolist()} has {len(wanted)} values; this source takes"

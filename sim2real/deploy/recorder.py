@@ -1,5 +1,6 @@
 """Writes what a run measured and commanded to an MCAP file, without ever holding the run up."""
 
+import errno
 import json
 import os
 import subprocess
@@ -119,6 +120,8 @@ class Recorder:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.path.exists() or not self.black_box:
                 self.path.open("xb").close()
+            else:
+                _check_place(self.path.parent)
         except FileExistsError:
             raise LogError(f"{self.path} exists: recordings are not overwritten") from None
         except OSError as error:
@@ -142,9 +145,10 @@ class Recorder:
             event: what a person did.
         """
         integers, numbers = self.ring.slot()
+        acting = -1 if measured.acting is None else measured.acting
         integers[:] = (
             now, decision.state, decision.check.verdict, measured.seq, measured.stamp,
-            measured.received, event, -1 if measured.acting is None else measured.acting)  # fmt: skip
+            measured.received, event, acting)  # fmt: skip
         numbers[self._measured] = measured.signals.joined()
         numbers[self._command] = np.nan if decision.command is None else decision.command
         numbers[self._wanted] = np.nan if decision.wanted is None else decision.wanted
@@ -189,3 +193,16 @@ class Recorder:
                 f"{self.path}: its last rows are missing: the recording process ended with {code}"
                 " (its own message stands above; is the disk full?)"
             )
+
+
+def _check_place(folder: Path) -> None:
+    """Raise OSError if no file could be written to a folder, which may have to be made first.
+
+    A black box that finds that out after the trip has lost it.
+    """
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, f"{folder} is no folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, f"nothing may be written to {folder}")

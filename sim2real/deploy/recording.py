@@ -45,6 +45,11 @@ def read_metadata(path: Path) -> dict[str, Any]:
     raise LogError(f"{path}: an MCAP file, but no recording of sim2real")
 
 
+def is_whole(path: Path) -> bool:
+    """Return whether a recording has its end: one that was killed, cut or damaged breaks off."""
+    return any(kind == "end" for kind, _ in records(path))
+
+
 @final
 class _Steps:
     """Measurements, each with the command that acted on it."""
@@ -105,8 +110,11 @@ class _Steps:
 
 
 def records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the metadata and the JSON messages, until the file or what is whole of it ends."""
-    from mcap.records import Channel, Message, Metadata
+    """Yield the metadata and the JSON messages, until the file or what is whole of it ends.
+
+    A file that is whole has an `end`.
+    """
+    from mcap.records import Channel, Footer, Message, Metadata
 
     from sim2real.deploy.mcap_records import whole_records
 
@@ -122,6 +130,8 @@ def records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                 found = "metadata", {k: json.loads(v) for k, v in record.metadata.items()}
             elif isinstance(record, Message) and record.channel_id not in others:
                 found = topics[record.channel_id], json.loads(record.data)
+            elif isinstance(record, Footer):
+                found = "end", {}
             else:
                 continue
         except (ValueError, KeyError, RecursionError):

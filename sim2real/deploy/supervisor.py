@@ -137,9 +137,6 @@ class Supervisor:
         assert last is not None  # it was believed
         if self.state == State.DAMP:
             return self._wait(now, last, new=known is None or last.seq > known.seq)
-        check = self.leased.check(last)
-        if check.verdict == Verdict.TRIP:
-            return self.trip(now, check.reason)
         if self.state == State.READY:
             return self._approach(now, last, goal)
         return self._follow(now, last, goal)
@@ -148,7 +145,10 @@ class Supervisor:
         if measured is None:
             return Check(Verdict.TRIP, "no measurement came")
         check = self.stream.check(measured, now)
-        return self._punctual(now) if check.verdict == Verdict.OK else check
+        if check.verdict == Verdict.OK:
+            check = self._punctual(now)
+        last = self.stream.last
+        return self.leased.check(last) if check.verdict == Verdict.OK and last else check
 
     def _punctual(self, now: int) -> Check:
         """Return a TRIP if many steps in a row came late."""

@@ -13,7 +13,7 @@ import pytest
 from sim2real.deploy.driver import Measurement
 from sim2real.deploy.loop import run
 from sim2real.deploy.recorder import Recorder
-from sim2real.deploy.recording import read_recording
+from sim2real.deploy.recording import is_whole, read_recording
 from sim2real.deploy.supervisor import Decision, State
 from sim2real.errors import LogError
 from sim2real.shipped import find_robot
@@ -182,6 +182,36 @@ def test_a_recording_of_no_motion_is_refused(tmp_path, pendulum):
         pass
     with pytest.raises(LogError, match="0 rows are no motion"):
         read_recording(tmp_path / "run.mcap")
+
+
+def test_a_black_box_that_could_not_be_written_is_refused_before_the_run(tmp_path, pendulum):
+    (tmp_path / "file").write_text("no folder")
+    for place in (tmp_path / "file", tmp_path / "file" / "deeper"):
+        with (
+            pytest.raises(LogError, match=r"run\.mcap cannot be written"),
+            Recorder(place / "run.mcap", pendulum, black_box=True),
+        ):
+            pass
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_black_box_where_nothing_may_be_written_is_refused(tmp_path, pendulum):
+    tmp_path.chmod(0o555)
+    with (
+        pytest.raises(LogError, match=r"cannot be written.*nothing may be written"),
+        Recorder(tmp_path / "trips" / "run.mcap", pendulum, black_box=True),
+    ):
+        pass
+
+
+def test_a_recording_is_whole_only_with_its_end(tmp_path, pendulum):
+    path = tmp_path / "run.mcap"
+    record(path, pendulum, 400)
+    whole = path.read_bytes()
+    assert is_whole(path)
+    for content in (whole[:-100], whole[: len(whole) // 2]):
+        path.write_bytes(content)
+        assert not is_whole(path)
 
 
 def test_a_recording_is_not_overwritten(tmp_path, pendulum):

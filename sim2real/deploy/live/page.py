@@ -1,4 +1,4 @@
-"""The process behind the page: facts on stdin, its address on stdout, HTTP until stdin ends.
+"""The process behind the page: facts on stdin, its port on stdout, HTTP until stdin ends.
 
 Who may talk to it: on loopback whoever is on this computer, elsewhere whoever knows the token.
 A page of another site cannot press the buttons: it does not know the token, which stands in our
@@ -8,7 +8,6 @@ page only, and a name that another site's DNS points here is refused by its Host
 import hmac
 import json
 import os
-import signal
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,10 +27,13 @@ _POLICY = (
 
 def main() -> None:
     """Serve until stdin ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run is what Ctrl-C stops
     facts, options = read_facts()
     place = options["host"], options["port"]
-    server = make_server(facts, facts.open_ring(), *place, options["token"])
+    try:
+        server = make_server(facts, facts.open_ring(), *place, options["token"])
+    except OSError as error:
+        print(error.strerror)  # noqa: T201 - the parent says the rest
+        return
     print(server.server_address[1], flush=True)  # noqa: T201 - the parent reads it
     threading.Thread(target=server.serve_forever, daemon=True).start()
     while os.read(0, 1):

@@ -2,7 +2,6 @@
 
 import os
 import select
-import signal
 from typing import Any
 
 from rich.console import Console
@@ -19,7 +18,6 @@ _STYLES = {"RUNNING": "bold green", "READY": "yellow", "DAMP": "red", "OFF": "di
 
 def main() -> None:
     """Draw until stdin ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run is what Ctrl-C stops
     facts, _ = read_facts()
     ring = facts.open_ring()
     with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as live:
