@@ -17,7 +17,10 @@ from mcap.reader import make_reader
 from mcap.writer import Writer
 
 from sim2real.deploy.driver import connected
+from sim2real.deploy.drivers.cdr import CdrReader
+from sim2real.deploy.drivers.ros2_messages import text_message
 from sim2real.deploy.drivers.udp import UdpDriver
+from sim2real.deploy.recording import STEPS
 from sim2real.export.onnx_file import export
 from sim2real.robot import Robot
 from sim2real.shipped import find_robot
@@ -135,17 +138,15 @@ def test_a_changed_recording_is_named_by_step_and_signal(
         writer.start()
         for metadata in reader.iter_metadata():
             writer.add_metadata(metadata.name, metadata.metadata)
-        channels = {}
-        for _, channel, message in reader.iter_messages(topics=["measurement", "command"]):
-            if channel.topic not in channels:
-                channels[channel.topic] = writer.register_channel(channel.topic, "json", 0)
-            content = json.loads(message.data)
-            if channel.topic == "command":
+        channels = {topic: writer.register_channel(topic, "cdr", 0) for topic in STEPS}
+        for _, channel, message in reader.iter_messages(topics=STEPS):
+            content = json.loads(CdrReader(message.data).text())
+            if channel.topic == "/sim2real/command":
                 if content["command"] and step >= 8:
                     content["command"][0] += 1e-9
                 step += 1
             writer.add_message(channels[channel.topic], message.log_time,
-                               json.dumps(content).encode(), message.publish_time)  # fmt: skip
+                               text_message(json.dumps(content)), message.publish_time)  # fmt: skip
         writer.finish()
     outcome = sim2real("replay", edited, "--robot", slow, "--controller", controller, "--json")
     assert outcome.code == 1
