@@ -81,13 +81,18 @@ def drive(  # noqa: PLR0913 - each is one thing, and all but two have names
     recorder = Recorder(
         path, driver.robot, origin=source.origin, goal=source.goal if goal is None else goal,
         shadow=shadow, black_box=black_box)  # fmt: skip
-    watchdog = Watchdog()
+    watchdog, tripped = Watchdog(), ""
     watchdog.ready()
     with progress_bar("s") as bar:
         task = bar.add_task(title, total=seconds, note="")
 
         def show(state: State, elapsed: float) -> None:
+            nonlocal tripped
             watchdog.alive()
+            before, tripped = tripped, state == State.DAMP and recorder.ring.reason
+            if watch.page and tripped and not before:
+                notes.print(f"tripped: {tripped}; damped until somebody re-arms it on the page, or"
+                            " ends it with Ctrl-C", style="red")  # fmt: skip
             bar.update(task, completed=min(elapsed, seconds), note=state.name.lower(), refresh=True)
 
         with (

@@ -18,7 +18,7 @@ from sim2real.deploy.driver import Array, Measurement
 from sim2real.deploy.envelope.verdict import Verdict
 from sim2real.deploy.ring import Ring
 from sim2real.deploy.spec import robot_hash
-from sim2real.deploy.supervisor import Decision, Event
+from sim2real.deploy.supervisor import Decision, Event, State
 from sim2real.errors import LogError
 from sim2real.robot import EnvelopeOptions, Robot
 from sim2real.signals import measured_signals, row_size
@@ -89,6 +89,8 @@ class Recorder:
         self._process: subprocess.Popen[bytes] | None = None
         self._ring: Ring | None = None
         self._lost = 0
+        self._told = False
+        """Whether the ring tells why the run tripped."""
 
     @property
     def dropped(self) -> int:
@@ -125,7 +127,9 @@ class Recorder:
         except FileExistsError:
             raise LogError(f"{self.path} exists: recordings are not overwritten") from None
         except OSError as error:
-            raise LogError(f"{self.path} cannot be written: {error.strerror}") from None
+            raise LogError(
+                f"{self.path} cannot be written: {error.strerror}: choose another folder"
+            ) from None
 
     def record(
         self,
@@ -158,7 +162,9 @@ class Recorder:
         if measured.health is not None:
             self._record_health(numbers, measured)
         if decision.check.verdict == Verdict.TRIP:
-            self.ring.reason = decision.check.reason
+            self.ring.reason, self._told = decision.check.reason, True
+        elif self._told and decision.state > State.DAMP:  # re-armed
+            self.ring.reason, self._told = "", False
         self.ring.push()
 
     def _record_health(self, numbers: np.ndarray, measured: Measurement) -> None:
@@ -205,4 +211,4 @@ def _check_place(folder: Path) -> None:
     if not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, f"{folder} is no folder")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError(errno.EACCES, f"nothing may be written to {folder}")
+        raise PermissionError(errno.EACCES, f"you may not write to {folder.absolute()}")

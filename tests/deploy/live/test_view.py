@@ -60,6 +60,14 @@ def test_a_trip_says_why(run):
     assert (told["state"], told["reason"]) == ("DAMP", "because")
 
 
+def test_a_trip_that_was_rearmed_is_no_longer_told(run):
+    run.rows([0, 20 * MS], verdict=Verdict.TRIP, state=State.DAMP)
+    run.rows([40 * MS], state=State.DAMP)
+    assert snapshot(run.facts, run.ring)["reason"] == "because"
+    run.rows([60 * MS], state=State.READY)
+    assert snapshot(run.facts, run.ring)["reason"] == ""
+
+
 def test_what_is_not_finite_is_still_json_and_beyond_all_limits(run):
     run.rows(EVEN, position=(float("nan"), 0.0, 0.0))
     told = json.loads(json.dumps(snapshot(run.facts, run.ring), allow_nan=False))
