@@ -60,10 +60,10 @@ def test_inspect_gives_scripts_the_specification(sim2real, controller):
 
 def test_a_reader_that_leaves_is_no_mistake(controller):
     command = [sys.executable, "-m", "sim2real", "inspect", controller, "--json"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    process.stdout.close()  # as `head` does
-    said = process.stderr.read()
-    assert (process.wait(timeout=60.0), said) == (128 + signal.SIGPIPE, b"")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()  # as `head` does
+        said = process.stderr.read()
+    assert (process.returncode, said) == (128 + signal.SIGPIPE, b"")
 
 
 def test_check_passes_a_good_file_and_says_by_how_much(sim2real, controller):

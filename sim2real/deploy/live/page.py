@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from sim2real.deploy.live.facts import Facts, read_facts
-from sim2real.deploy.live.view import snapshot
+from sim2real.deploy.live.view import Pulse, snapshot
 from sim2real.deploy.ring import Ring
 
 _PAGE = Path(__file__).with_name("page.html")
@@ -58,6 +58,7 @@ def make_server(facts: Facts, ring: Ring, host: str, port: int, token: str) -> T
         pass
 
     Handler.facts, Handler.ring, Handler.token = facts, ring, token
+    Handler.pulse = Pulse(ring)
     Handler.open_to_all = is_loopback(host)
     return ThreadingHTTPServer((host, port), Handler)
 
@@ -65,6 +66,7 @@ def make_server(facts: Facts, ring: Ring, host: str, port: int, token: str) -> T
 class _Handler(BaseHTTPRequestHandler):
     facts: Facts
     ring: Ring
+    pulse: Pulse
     token: str
     open_to_all: bool
     timeout = 5.0  # s: a client that stops in the middle does not keep a thread
@@ -78,8 +80,8 @@ class _Handler(BaseHTTPRequestHandler):
             page = _PAGE.read_text().replace("{{token}}", self.token)
             self._answer(200, page.encode(), "text/html; charset=utf-8")
         elif place.path == "/state":
-            told = json.dumps(snapshot(self.facts, self.ring)).encode()
-            self._answer(200, told, "application/json")
+            told = snapshot(self.facts, self.ring) | {"silent": self.pulse.silent()}
+            self._answer(200, json.dumps(told).encode(), "application/json")
         else:
             self._answer(404, b"no such page", "text/plain")
 

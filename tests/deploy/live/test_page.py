@@ -59,7 +59,9 @@ def test_the_page_has_a_stop_button_and_the_state_is_json(serve, run):
     assert code == 200
     assert 'id="stop"' in content
     run.rows(range(0, 100 * MS, 20 * MS))
-    assert json.loads(ask("GET", "/state")[1])["state"] == "RUNNING"
+    told = json.loads(ask("GET", "/state")[1])
+    assert told["state"] == "RUNNING"
+    assert told["silent"] < 30.0
 
 
 def test_the_buttons_reach_the_loop(serve, run):
@@ -220,6 +222,7 @@ def test_in_a_real_browser_the_button_stops_and_another_rearms(run, browser):
         browser.until("document.querySelector('#state')?.textContent === 'RUNNING'")
         assert browser.evaluate("document.querySelector('#rearm').hidden")
         assert "position of 'servo'" in browser.evaluate("document.body.innerText")
+        browser.until("document.querySelector('#reason').textContent.includes('the run hangs')")
         size = browser.evaluate("document.querySelector('#stop').getBoundingClientRect().height")
         assert size > 150
         browser.evaluate("document.querySelector('#stop').click()")
