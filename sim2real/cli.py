@@ -1,6 +1,8 @@
 """`sim2real`: one command with verbs, each in its own file in `sim2real.commands`."""
 
 import importlib
+import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -68,12 +70,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if verb not in VERBS:
             raise Sim2RealError(f"no command {verb!r}{known(verb, VERBS)}")
         importlib.import_module(f"sim2real.commands.{verb}").main(rest)
+        sys.stdout.flush()
     except Sim2RealError as error:
         _stop(str(error))
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("sim2real"):
             raise
         _stop(_missing(verb, error.name))
+    except BrokenPipeError:  # whoever read what it prints has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor is the rest printed
+        raise SystemExit(128 + signal.SIGPIPE) from None
     except OSError as error:  # a full disk, a folder that may not be written, a file in its place
         if error.filename is None:
             raise

@@ -33,8 +33,9 @@ from sim2real.deploy.drivers.ros2_messages import (
     JointStateEncoder,
     decode_array,
     decode_imu,
+    text_message,
 )
-from sim2real.deploy.recording import read_recording
+from sim2real.deploy.recording import STEPS, read_recording
 from sim2real.deploy.robot_side.packets import Kind, Packet, robot_id
 from sim2real.deploy.robot_side.udp_robot import UdpRobot
 from sim2real.deploy.spec import ControllerSpec
@@ -270,26 +271,25 @@ class _Port:
 
 
 def recording() -> Target:
-    """Recordings, MCAP with JSON."""
+    """Recordings, MCAP with JSON in texts of ROS 2."""
     from mcap.writer import CompressionType, Writer
 
     path = _folder() / "r.mcap"
 
-    def made(compression: CompressionType, extra: bytes = b"{}") -> bytes:
+    def made(compression: CompressionType, extra: str = "{}") -> bytes:
         output = io.BytesIO()
         writer = Writer(output, compression=compression)
         writer.start()
         facts = {"joints": ["a"], "driven": ["a"], "robot": "r", "signals": {}}
         writer.add_metadata("sim2real", {key: json.dumps(value) for key, value in facts.items()})
-        schema = writer.register_schema(name="s", encoding="jsonschema", data=b"{}")
-        channels = [writer.register_channel(topic=topic, message_encoding="json", schema_id=schema)
-                    for topic in ("measurement", "command")]  # fmt: skip
+        schema = writer.register_schema("std_msgs/msg/String", "ros2msg", b"string data\n")
+        channels = [writer.register_channel(topic, "cdr", schema) for topic in STEPS]
         for row in range(2):
             measured = {"stamp": row, "position": [0.1], "velocity": [0.2]}
             command = {"stamp": row, "state": 3, "command": [0.5]}
             for channel, content in zip(channels, (measured, command), strict=True):
-                writer.add_message(channel, row, json.dumps(content).encode(), row)
-        writer.add_message(channels[0], 9, extra, 9)
+                writer.add_message(channel, row, text_message(json.dumps(content)), row)
+        writer.add_message(channels[0], 9, text_message(extra), 9)
         writer.finish()
         return output.getvalue()
 
@@ -298,7 +298,7 @@ def recording() -> Target:
         read_recording(path)
 
     kinds = (CompressionType.NONE, CompressionType.LZ4, CompressionType.ZSTD)
-    return [*map(made, kinds), *map(made, kinds), made(kinds[0], b"[" * 100_000)], take, None
+    return [*map(made, kinds), *map(made, kinds), made(kinds[0], "[" * 100_000)], take, None
 
 
 def metadata() -> Target:

@@ -18,9 +18,12 @@ import numpy as np
 from mcap.reader import make_reader
 from mcap.writer import Writer
 
+from sim2real.deploy.drivers.cdr import CdrReader
+from sim2real.deploy.drivers.ros2_messages import text_message
 from sim2real.deploy.excitation import Excitation
 from sim2real.deploy.loop import run
 from sim2real.deploy.recorder import Recorder
+from sim2real.deploy.recording import STEPS
 from sim2real.deploy.replay import replay
 from sim2real.robot import Robot
 from sim2real.shipped import find_robot
@@ -89,8 +92,8 @@ def _named(robot: Robot, path: Path, seed: int) -> bool:
 
 def _messages(path: Path) -> list[tuple[str, int, dict[str, Any]]]:
     with path.open("rb") as file:
-        found = make_reader(file).iter_messages(topics=["measurement", "command"])
-        return [(c.topic, m.log_time, json.loads(m.data)) for _, c, m in found]
+        found = make_reader(file).iter_messages(topics=STEPS)
+        return [(c.topic, m.log_time, json.loads(CdrReader(m.data).text())) for _, c, m in found]
 
 
 def _write(path: Path, other: Path, messages: list[tuple[str, int, dict[str, Any]]]) -> None:
@@ -101,8 +104,8 @@ def _write(path: Path, other: Path, messages: list[tuple[str, int, dict[str, Any
             writer.add_metadata(metadata.name, metadata.metadata)
         for topic, time, told in messages:
             if topic not in channels:
-                channels[topic] = writer.register_channel(topic, "json", 0)
-            writer.add_message(channels[topic], time, json.dumps(told).encode(), time)
+                channels[topic] = writer.register_channel(topic, "cdr", 0)
+            writer.add_message(channels[topic], time, text_message(json.dumps(told)), time)
         writer.finish()
 
 

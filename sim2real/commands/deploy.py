@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +12,14 @@ import tyro
 
 from sim2real import shipped
 from sim2real.commands.console import Flag, Maybe, notes, options, print_json
-from sim2real.commands.drive import Watch, drive, key_of
+from sim2real.commands.drive import BREAKS_OFF, Watch, check_end, check_seconds, drive, key_of
 from sim2real.deploy.controller import Controller
 from sim2real.deploy.driver import connected
 from sim2real.deploy.drivers.log import LogDriver
 from sim2real.deploy.drivers.udp import UdpDriver
 from sim2real.deploy.loop import RunSummary
 from sim2real.deploy.process import realtime, stop_on_signals
-from sim2real.deploy.recording import read_recording
+from sim2real.deploy.recording import is_whole, read_recording
 from sim2real.deploy.robot_side.packets import DEFAULT_ADDRESS
 from sim2real.errors import ConfigError
 from sim2real.robot import Robot
@@ -69,8 +70,9 @@ class Deploy:
 def main(arguments: Sequence[str]) -> None:
     """Run the verb."""
     chosen = options(Deploy, arguments)
-    if chosen.episodes < 1 or not chosen.seconds > 0:
-        raise ConfigError("episodes must be at least 1, and seconds above 0")
+    check_seconds(chosen.seconds)
+    if chosen.episodes < 1:
+        raise ConfigError(f"--episodes {chosen.episodes}: at least 1 is needed")
     robot = shipped.find_robot(chosen.robot)
     controller = Controller.load(chosen.controller, robot)
     if chosen.log is not None:
@@ -95,12 +97,16 @@ def main(arguments: Sequence[str]) -> None:
             if summary.ended != "done":
                 break
     _finish(chosen, summaries)
+    if stop.requested == signal.SIGINT.name:  # between two episodes
+        raise SystemExit(130)
 
 
 def _on_log(chosen: Deploy, controller: Controller, robot: Robot) -> RunSummary:
     """Return how the controller does on what was measured once."""
     assert chosen.log is not None  # it was asked for
     driver = LogDriver(robot, read_recording(chosen.log)[0])
+    if not is_whole(chosen.log):
+        notes.print(f"{chosen.log} {BREAKS_OFF}", style="yellow")
     path = _recording(chosen, 0)
     with connected(driver):
         return drive(
@@ -112,10 +118,8 @@ def _on_log(chosen: Deploy, controller: Controller, robot: Robot) -> RunSummary:
 def _finish(chosen: Deploy, summaries: list[RunSummary]) -> None:
     if chosen.json:
         print_json([dataclasses.asdict(summary) for summary in summaries])
-    tripped = [summary for summary in summaries if summary.ended == "trip"]
-    if tripped:
-        notes.print(f"tripped: {tripped[0].reason}; the robot damps", style="red")
-        raise SystemExit(1)
+    for summary in summaries:
+        check_end(summary)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,9 @@
-"""What `deploy` and `record` share: one run of the control loop, with a progress bar."""
+"""What the verbs that drive share: one run of the control loop, with a progress bar."""
 
 import contextlib
+import math
 import os
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +23,12 @@ from sim2real.deploy.source import CommandSource
 from sim2real.deploy.supervisor import State
 from sim2real.deploy.watchdog import Watchdog
 from sim2real.errors import ConfigError
+
+BREAKS_OFF = (
+    "breaks off: its recorder was killed, or the file is cut or damaged; only what stands before"
+    " that was read"
+)
+"""What is said of a recording without an end, after its name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,13 +81,18 @@ def drive(  # noqa: PLR0913 - each is one thing, and all but two have names
     recorder = Recorder(
         path, driver.robot, origin=source.origin, goal=source.goal if goal is None else goal,
         shadow=shadow, black_box=black_box)  # fmt: skip
-    watchdog = Watchdog()
+    watchdog, tripped = Watchdog(), ""
     watchdog.ready()
     with progress_bar("s") as bar:
         task = bar.add_task(title, total=seconds, note="")
 
         def show(state: State, elapsed: float) -> None:
+            nonlocal tripped
             watchdog.alive()
+            before, tripped = tripped, state == State.DAMP and recorder.ring.reason
+            if watch.page and tripped and not before:
+                notes.print(f"tripped: {tripped}; damped until somebody re-arms it on the page, or"
+                            " ends it with Ctrl-C", style="red")  # fmt: skip
             bar.update(task, completed=min(elapsed, seconds), note=state.name.lower(), refresh=True)
 
         with (
@@ -108,6 +121,22 @@ def drive(  # noqa: PLR0913 - each is one thing, and all but two have names
         told = ", ".join(f"{count} {name}" for name, count in summary.counts.items())
         notes.print(f"of these the controller calls {told}")
     return summary
+
+
+def check_seconds(seconds: float | None) -> None:
+    """Refuse a time that is none; raises ConfigError. None is as long as it takes."""
+    if seconds is not None and not 0.0 < seconds < math.inf:
+        raise ConfigError(f"--seconds {seconds}: give a finite time above 0")
+
+
+def check_end(summary: RunSummary) -> None:
+    """Exit with 1 after a trip, and with 130 after Ctrl-C, so that a script goes no further."""
+    if summary.ended == "trip":
+        notes.print(f"tripped: {summary.reason}; the robot damps", style="red")
+        raise SystemExit(1)
+    if summary.reason == signal.SIGINT.name:
+        notes.print("stopped; the robot damps")
+        raise SystemExit(130)
 
 
 def key_of(path: Path | None) -> bytes | None:

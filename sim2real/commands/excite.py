@@ -14,7 +14,7 @@ from sim2real.calibration.design import Design, design
 from sim2real.calibration.problem import Problem
 from sim2real.commands.calibrate import find_recipe
 from sim2real.commands.console import Flag, Maybe, console, notes, options, print_json
-from sim2real.commands.drive import drive, key_of
+from sim2real.commands.drive import check_end, check_seconds, drive, key_of
 from sim2real.deploy.driver import connected
 from sim2real.deploy.drivers.udp import DEFAULT_ADDRESS, UdpDriver
 
@@ -55,6 +55,7 @@ class Excite:
 def main(arguments: Sequence[str]) -> None:
     """Run the verb."""
     chosen = options(Excite, arguments)
+    check_seconds(chosen.seconds)
     recipe = find_recipe(chosen.recipe)
     robot = shipped.find_robot(chosen.robot or recipe.robot)
     # what is sent is what will be recorded; runs of other days say nothing about this one
@@ -80,9 +81,8 @@ def main(arguments: Sequence[str]) -> None:
         print_json({"motion": found.excitation.origin, "narrowed": told, "played": played})
     else:
         _show(found)
-    if summary is not None and summary.ended == "trip":
-        notes.print(f"tripped: {summary.reason}; the recording ends there", style="red")
-        raise SystemExit(1)
+    if summary is not None:
+        check_end(summary)
 
 
 def _show(found: Design) -> None:

@@ -9,8 +9,8 @@ from typing import Annotated
 import tyro
 
 from sim2real import shipped
-from sim2real.commands.console import Flag, Maybe, notes, options, print_json
-from sim2real.commands.drive import drive, key_of
+from sim2real.commands.console import Flag, Maybe, options, print_json
+from sim2real.commands.drive import check_end, check_seconds, drive, key_of
 from sim2real.deploy.driver import connected
 from sim2real.deploy.drivers.udp import UdpDriver
 from sim2real.deploy.excitation import Excitation, Kind
@@ -51,6 +51,7 @@ class Record:
 def main(arguments: Sequence[str]) -> None:
     """Run the verb."""
     chosen = options(Record, arguments)
+    check_seconds(chosen.seconds)
     robot = shipped.find_robot(chosen.robot)
     motion = Excitation(
         robot, kind=chosen.signal, seconds=chosen.seconds, amplitude=chosen.amplitude,
@@ -61,6 +62,4 @@ def main(arguments: Sequence[str]) -> None:
         summary = drive(motion, driver, seconds=chosen.seconds, path=chosen.output, title="excite")
     if chosen.json:
         print_json(dataclasses.asdict(summary))
-    if summary.ended == "trip":
-        notes.print(f"tripped: {summary.reason}; the recording ends there", style="red")
-        raise SystemExit(1)
+    check_end(summary)

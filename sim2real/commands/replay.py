@@ -9,10 +9,11 @@ from typing import Annotated, Any
 import tyro
 
 from sim2real import shipped
-from sim2real.commands.console import Flag, Maybe, console, options, print_json
+from sim2real.commands.console import Flag, Maybe, console, notes, options, print_json
+from sim2real.commands.drive import BREAKS_OFF
 from sim2real.deploy.controller import Controller
 from sim2real.deploy.excitation import Excitation
-from sim2real.deploy.recording import read_metadata
+from sim2real.deploy.recording import is_whole, read_metadata
 from sim2real.deploy.replay import Replay as Outcome
 from sim2real.deploy.replay import replay
 from sim2real.deploy.source import CommandSource
@@ -44,10 +45,13 @@ def main(arguments: Sequence[str]) -> None:
     metadata = read_metadata(chosen.recording)
     robot = shipped.find_robot(chosen.robot or metadata["robot"])
     outcome = replay(chosen.recording, _source(chosen, metadata["origin"], robot), robot)
+    whole = is_whole(chosen.recording)
     if chosen.json:
-        print_json(dataclasses.asdict(outcome))
+        print_json(dataclasses.asdict(outcome) | {"whole": whole})
     else:
         _show(outcome)
+    if not whole:
+        notes.print(f"{chosen.recording} {BREAKS_OFF}", style="yellow")
     raise SystemExit(0 if outcome.difference is None else 1)
 
 

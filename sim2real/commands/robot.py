@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from sim2real import config, shipped
 from sim2real.commands.console import Flag, Maybe, notes, options
-from sim2real.commands.drive import key_of
+from sim2real.commands.drive import check_seconds, key_of
 from sim2real.deploy.robot_side.packets import DEFAULT_ADDRESS
 from sim2real.deploy.robot_side.udp_robot import UdpRobot
+from sim2real.errors import ConfigError
 from sim2real.parameters.posterior import Posterior
 from sim2real.parameters.randomness import integer_seed
 from sim2real.parameters.ranges import Range
@@ -70,8 +71,14 @@ class Robot:
 def main(arguments: Sequence[str]) -> None:
     """Run the verb."""
     chosen = options(Robot, arguments)
+    check_seconds(chosen.seconds)
     robot = shipped.find_robot(chosen.name)
-    rate = chosen.rate or _own_rate(robot)
+    rate = _own_rate(robot) if chosen.rate is None else chosen.rate
+    if not rate >= robot.control_hz:
+        raise ConfigError(
+            f"--rate {rate:g}: the robot's loop must turn at least as often as its controller's,"
+            f" {robot.control_hz:g} times a second"
+        )
     posterior = None if chosen.posterior is None else Posterior.load(chosen.posterior)
     faster = dataclasses.replace(robot, control_hz=rate)
     simulator = _simulator(faster, chosen.engine, posterior)

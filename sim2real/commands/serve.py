@@ -9,7 +9,7 @@ import tyro
 
 from sim2real import shipped
 from sim2real.commands.console import Flag, Maybe, notes, options
-from sim2real.commands.drive import key_of
+from sim2real.commands.drive import check_seconds, key_of
 from sim2real.deploy.driver import RobotDriver, connected
 from sim2real.deploy.robot_side.hold import serve
 from sim2real.deploy.robot_side.packets import DEFAULT_ADDRESS
@@ -62,9 +62,10 @@ class Serve:
 def main(arguments: Sequence[str]) -> None:
     """Run the verb."""
     chosen = options(Serve, arguments)
+    check_seconds(chosen.seconds)
     robot = shipped.find_robot(chosen.robot)
     driver, watchdog = _driver(chosen, robot), Watchdog()
-    rate = chosen.rate or _FASTER * robot.control_hz
+    rate = _FASTER * robot.control_hz if chosen.rate is None else chosen.rate
     with (
         connected(driver),
         UdpRobot(robot, chosen.address, key_of(chosen.key)) as side,

@@ -1,5 +1,6 @@
 """Designed motions for calibration, played through the same loop as a controller."""
 
+import math
 from collections.abc import Callable
 from typing import Any, Literal, final
 
@@ -78,6 +79,8 @@ def _check(
             f"excitation: band {list(band)} Hz must be [low, high] within (0,"
             f" {robot.control_hz / 4:g}], a quarter of control_hz"
         )
+    if not 0.0 < seconds < math.inf:
+        raise ConfigError(f"excitation: {seconds} s: give a finite time above 0")
     if not seconds * band[0] >= 0.5:
         raise ConfigError(
             f"excitation: {seconds} s are less than half a period of {band[0]} Hz: play longer or"

@@ -114,6 +114,8 @@ def goal_of(source: CommandSource, goal: ArrayLike | None) -> Array:
         ControllerError: it does not fit the source, or is outside of what it was trained on.
     """
     wanted = np.array(source.goal if goal is None else goal, np.float64).reshape(-1)
+    if len(wanted) and not len(source.goal):
+        raise ControllerError(f"goal {wanted.tolist()}: this source pursues none: give no goal")
     if len(wanted) != len(source.goal):
         raise ControllerError(
             f"goal {wanted.tolist()} has {len(wanted)} values; this source takes"
@@ -137,7 +139,6 @@ class _Loop:
     ):
         self.supervisor, self.driver, self.goal = supervisor, driver, goal
         self.recorder, self.clock = recorder, clock
-        self.lease = round(supervisor.envelope.max_age * 1e9)
         self.grid = Grid(clock, driver.robot.control_hz)
         self.operator: Person | None = None
         self.ticks = self.clips = 0
@@ -174,15 +175,15 @@ class _Loop:
             self.clips += decision.check.verdict == Verdict.CLIP
 
     def send(self, now: int, decision: Decision) -> None:
-        last = self.supervisor.stream.last
+        until = self.supervisor.leased.until
         if self.supervisor.shadow:
             return
-        if decision.command is None or last is None:
+        if decision.command is None or until is None:
             self.driver.stop()
             return
         command = Command(
-            seq=now, valid_until=last.stamp + self.lease, target=decision.command,
-            stiffness=decision.stiffness)  # fmt: skip
+            seq=now, valid_until=until, target=decision.command, stiffness=decision.stiffness
+        )
         self.driver.write(command)
 
     def report(self, on_progress: Callable[[State, float], None]) -> None:

@@ -1,5 +1,6 @@
 """Writes what a run measured and commanded to an MCAP file, without ever holding the run up."""
 
+import errno
 import json
 import os
 import subprocess
@@ -17,7 +18,7 @@ from sim2real.deploy.driver import Array, Measurement
 from sim2real.deploy.envelope.verdict import Verdict
 from sim2real.deploy.ring import Ring
 from sim2real.deploy.spec import robot_hash
-from sim2real.deploy.supervisor import Decision, Event
+from sim2real.deploy.supervisor import Decision, Event, State
 from sim2real.errors import LogError
 from sim2real.robot import EnvelopeOptions, Robot
 from sim2real.signals import measured_signals, row_size
@@ -88,6 +89,8 @@ class Recorder:
         self._process: subprocess.Popen[bytes] | None = None
         self._ring: Ring | None = None
         self._lost = 0
+        self._told = False
+        """Whether the ring tells why the run tripped."""
 
     @property
     def dropped(self) -> int:
@@ -119,10 +122,14 @@ class Recorder:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.path.exists() or not self.black_box:
                 self.path.open("xb").close()
+            else:
+                _check_place(self.path.parent)
         except FileExistsError:
             raise LogError(f"{self.path} exists: recordings are not overwritten") from None
         except OSError as error:
-            raise LogError(f"{self.path} cannot be written: {error.strerror}") from None
+            raise LogError(
+                f"{self.path} cannot be written: {error.strerror}: choose another folder"
+            ) from None
 
     def record(
         self,
@@ -142,9 +149,10 @@ class Recorder:
             event: what a person did.
         """
         integers, numbers = self.ring.slot()
+        acting = -1 if measured.acting is None else measured.acting
         integers[:] = (
             now, decision.state, decision.check.verdict, measured.seq, measured.stamp,
-            measured.received, event)  # fmt: skip
+            measured.received, event, acting)  # fmt: skip
         numbers[self._measured] = measured.signals.joined()
         numbers[self._command] = np.nan if decision.command is None else decision.command
         numbers[self._wanted] = np.nan if decision.wanted is None else decision.wanted
@@ -154,7 +162,9 @@ class Recorder:
         if measured.health is not None:
             self._record_health(numbers, measured)
         if decision.check.verdict == Verdict.TRIP:
-            self.ring.reason = decision.check.reason
+            self.ring.reason, self._told = decision.check.reason, True
+        elif self._told and decision.state > State.DAMP:  # re-armed
+            self.ring.reason, self._told = "", False
         self.ring.push()
 
     def _record_health(self, numbers: np.ndarray, measured: Measurement) -> None:
@@ -189,3 +199,16 @@ class Recorder:
                 f"{self.path}: its last rows are missing: the recording process ended with {code}"
                 " (its own message stands above; is the disk full?)"
             )
+
+
+def _check_place(folder: Path) -> None:
+    """Raise OSError if no file could be written to a folder, which may have to be made first.
+
+    A black box that finds that out after the trip has lost it.
+    """
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, f"{folder} is no folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, f"you may not write to {folder.absolute()}")

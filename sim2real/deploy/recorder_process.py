@@ -65,10 +65,7 @@ def _ended(seconds: float | None) -> bool:
 
 @final
 class McapFile:
-    """The rows of a ring as JSON, in which nothing is lost, and as the messages that ROS 2 has.
-
-    JSON needs no schema; `rosbags` would refuse a file with one that is none of ROS 2.
-    """
+    """The rows of a ring as the messages that ROS 2 has, and whole, as JSON."""
 
     def __init__(self, header: dict[str, Any], output: BinaryIO):
         self.sizes = {name: signal["size"] for name, signal in header["signals"].items()}
@@ -82,10 +79,6 @@ class McapFile:
         self.writer = Writer(output, chunk_size=round(second))
         self.writer.start(profile="ros2", library="sim2real")
         self.writer.add_metadata("sim2real", {k: json.dumps(v) for k, v in header.items()})
-        self.channels = {
-            name: self.writer.register_channel(topic=name, message_encoding="json", schema_id=0)
-            for name in ("measurement", "command")
-        }
         self.ros = RosTopics(header, self.writer)
 
     def take(self, ring: Ring) -> None:
@@ -97,13 +90,13 @@ class McapFile:
             self._add(row, values)
 
     def _add(self, integers: list[int], numbers: np.ndarray) -> None:
-        tick, state, verdict, seq, stamp, received, event = integers
+        tick, state, verdict, seq, stamp, received, event, acting = integers
         n = self.ncommand
         ends = np.cumsum([*self.sizes.values(), n, n])
         *signals, command, wanted, rest = np.split(numbers, ends)
         named = {n: _plain(value) for n, value in zip(self.sizes, signals, strict=True)}
         measured: dict[str, Any] = {"seq": seq, "stamp": stamp, "received": received}
-        measured |= named
+        measured |= named | ({} if acting < 0 else {"acting": bool(acting)})
         stiffness, temperature, voltage, goal = np.split(rest, [1, 1 + n, 2 + n])
         if np.isfinite(temperature).any():
             measured["temperature"] = _plain(temperature)
@@ -114,20 +107,10 @@ class McapFile:
             "stiffness": float(stiffness[0]), "command": _given(command), "wanted": _given(wanted),
             "goal": _plain(goal),
         }  # fmt: skip
-        for name, message in (("measurement", measured), ("command", sent)):
-            self.writer.add_message(
-                channel_id=self.channels[name],
-                log_time=tick + self.epoch,
-                publish_time=tick + self.epoch,
-                sequence=seq,
-                data=json.dumps(message).encode(),
-            )
-        self.ros.add(
-            tick + self.epoch,
-            received + self.epoch,
-            dict(zip(self.sizes, signals, strict=True)),
-            command,
-        )
+        now, received = tick + self.epoch, received + self.epoch
+        self.ros.add_step(now, measured, sent)
+        by_name = dict(zip(self.sizes, signals, strict=True))
+        self.ros.add(now, received, by_name, command, wanted)
 
 
 def _given(values: np.ndarray) -> list[Any] | None:

@@ -1,16 +1,20 @@
 """Reads what `Recorder` wrote, also if its writer was killed."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, final
 
 import numpy as np
 
+from sim2real.deploy.drivers.cdr import CdrReader
 from sim2real.deploy.supervisor import State
-from sim2real.errors import LogError
+from sim2real.errors import LinkError, LogError
 from sim2real.spool import BLOCK, Spool
 from sim2real.trajectory import Trajectory
+
+STEPS = ("/sim2real/measurement", "/sim2real/command")
+"""Topics of what was measured in a step and what came of it, whole, as JSON in a text."""
 
 
 def read_recording(path: Path) -> tuple[Trajectory, dict[str, Any]]:
@@ -43,6 +47,11 @@ def read_metadata(path: Path) -> dict[str, Any]:
         if kind == "metadata":
             return content
     raise LogError(f"{path}: an MCAP file, but no recording of sim2real")
+
+
+def is_whole(path: Path) -> bool:
+    """Return whether a recording has its end: one that was killed, cut or damaged breaks off."""
+    return any(kind == "end" for kind, _ in records(path))
 
 
 @final
@@ -105,25 +114,36 @@ class _Steps:
 
 
 def records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the metadata and the JSON messages, until the file or what is whole of it ends."""
-    from mcap.records import Channel, Message, Metadata
+    """Yield the metadata and the JSON messages, until the file or what is whole of it ends.
+
+    A file that is whole has an `end`.
+    """
+    from mcap.records import Channel, Footer, Message, Metadata
 
     from sim2real.deploy.mcap_records import whole_records
 
-    topics: dict[int, str] = {}
-    others: set[int] = set()  # the same again as messages of ROS 2
+    kinds: dict[int, tuple[str, Callable[[bytes], str | bytes]]] = {}
     for record in whole_records(path):
         try:
             if isinstance(record, Channel):
-                topics[record.id] = record.topic
-                others |= {record.id} if record.message_encoding != "json" else set()
+                if record.topic in STEPS:
+                    kinds[record.id] = record.topic.rpartition("/")[2], _text
+                elif record.message_encoding == "json":  # as earlier versions wrote it
+                    kinds[record.id] = record.topic, bytes
                 continue
             if isinstance(record, Metadata) and record.name == "sim2real":
                 found = "metadata", {k: json.loads(v) for k, v in record.metadata.items()}
-            elif isinstance(record, Message) and record.channel_id not in others:
-                found = topics[record.channel_id], json.loads(record.data)
+            elif isinstance(record, Message) and record.channel_id in kinds:
+                kind, text = kinds[record.channel_id]
+                found = kind, json.loads(text(record.data))
+            elif isinstance(record, Footer):
+                found = "end", {}
             else:
                 continue
-        except (ValueError, KeyError, RecursionError):
+        except (ValueError, KeyError, RecursionError, LinkError):
             return  # damage that the checksums did not see
         yield found
+
+
+def _text(data: bytes) -> str:
+    return CdrReader(data).text()

@@ -106,7 +106,7 @@ def _measurement(content: dict[str, Any], robot: Robot) -> Measurement:
     signals = Measured(**{name: _array(content[name]) for name in names if name in content})
     return Measurement(
         seq=content["seq"], stamp=content["stamp"], received=content["received"], signals=signals,
-        health=health)  # fmt: skip
+        health=health, acting=content.get("acting"))  # fmt: skip
 
 
 def _decision(content: dict[str, Any]) -> Decision:

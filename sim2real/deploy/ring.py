@@ -2,7 +2,8 @@
 
     head: count u64 · lost u64 · wish u64 · stops u64 · rearms u64 · padding to 64 bytes
           · reason: 192 bytes of UTF-8
-    rows: capacity × (tick, state, verdict, seq, stamp, received, event: 7 × i64; numbers: n × f64)
+    rows: capacity × (tick, state, verdict, seq, stamp, received, event, acting: 8 × i64;
+          numbers: n × f64)
 
 The writer fills a row before it counts it; the reader takes counted rows, and then looks whether
 they have been overwritten meanwhile. The file has no name: it is gone with the last process.
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 _WORDS, _REASON = 64, 192
 _HEAD = _WORDS + _REASON
-INTEGERS = 7
+INTEGERS = 8
 
 
 @final

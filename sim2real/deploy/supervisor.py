@@ -16,6 +16,7 @@ from sim2real.deploy.envelope.bounds import Envelope
 from sim2real.deploy.envelope.commands import limit_command
 from sim2real.deploy.envelope.stream import Stream
 from sim2real.deploy.envelope.verdict import OK, Check, Verdict
+from sim2real.deploy.leased import Leased
 from sim2real.deploy.seen import Novelty
 from sim2real.deploy.source import CommandSource
 from sim2real.robot import Robot
@@ -80,6 +81,7 @@ class Supervisor:
         """
         self.source, self.robot, self.envelope, self.shadow = source, robot, envelope, shadow
         self.stream = Stream(envelope)
+        self.leased = Leased(envelope.max_age)
         self.state, self.since = State.OFF, 0
         self.tripped = ""
         """Why the run tripped; empty while it has not."""
@@ -100,6 +102,7 @@ class Supervisor:
         """Leave a trip: the next step begins as at the start."""
         self.tripped, self.state, self._fresh, self.began = "", State.OFF, 0, None
         self.stream.forget()
+        self.leased.forget()
 
     def trip(self, now: int, reason: str) -> Decision:
         """Damp, and stay so until `rearm`."""
@@ -142,7 +145,10 @@ class Supervisor:
         if measured is None:
             return Check(Verdict.TRIP, "no measurement came")
         check = self.stream.check(measured, now)
-        return self._punctual(now) if check.verdict == Verdict.OK else check
+        if check.verdict == Verdict.OK:
+            check = self._punctual(now)
+        last = self.stream.last
+        return self.leased.check(last) if check.verdict == Verdict.OK and last else check
 
     def _punctual(self, now: int) -> Check:
         """Return a TRIP if many steps in a row came late."""
@@ -240,6 +246,8 @@ class Supervisor:
             return self.trip(now, check.reason)
         self._command = sent
         self.source.sent(sent)
+        if not self.shadow:
+            self.leased.renew(measured)
         return Decision(
             state=self.state, command=sent, stiffness=stiffness, wanted=wanted, check=check
         )

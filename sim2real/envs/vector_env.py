@@ -296,6 +296,7 @@ class RobotVectorEnv(VectorEnv):
         return observation
 
     def _advance(self, actions: NDArray[Any]) -> State:
+        # rewards see what acted; `command` clips too, for whoever calls it with a policy's answer
         action = np.minimum(np.maximum(actions, -1.0), 1.0)  # half the time of clip
         last_command = self.command.copy()
         self.command[...] = self._action_map.command(action, last_command)

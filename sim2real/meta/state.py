@@ -140,4 +140,14 @@ def _rotation_vector(q: Tensor) -> Tensor:
     """Return the rotation vectors (..., 3), none longer than π, of unit quaternions."""
     q = torch.where(q[..., :1] < 0.0, -q, q)
     sine = (q[..., 1:].square().sum(dim=-1, keepdim=True) + 1e-24).sqrt()
-    return 2.0 * torch.atan2(sine, q[..., :1]) / sine * q[..., 1:]
+    return 2.0 * _arc_tangent(sine, q[..., :1]) / sine * q[..., 1:]
+
+
+def _arc_tangent(sine: Tensor, cosine: Tensor) -> Tensor:
+    """Return `atan2` of numbers that are not both 0, as exactly as their type can.
+
+    ONNX Runtime has no arc tangent in float64: float32's is corrected by a step of Newton's.
+    """
+    near = torch.atan2(sine.float(), cosine.float()).to(sine.dtype)
+    s, c = torch.sin(near), torch.cos(near)
+    return near + (sine * c - cosine * s) / (cosine * c + sine * s)

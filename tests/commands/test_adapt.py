@@ -37,6 +37,15 @@ def test_a_job_file_is_read_again_and_a_model_is_never_overwritten(sim2real, tmp
     assert (tmp_path / "other/job.toml").read_text() == (tmp_path / "model/job.toml").read_text()
 
 
+def test_a_model_of_a_floating_base_predicts_but_is_no_controller(sim2real, tmp_path):
+    done = sim2real("adapt", "ant", *TINY, "--output", "model")
+    assert done.code == 0, done.err
+    refused = sim2real("export", "model")
+    assert refused.code == 2
+    assert "'ant': a controller that plans on a model needs a robot whose joints" in refused.err
+    assert not (tmp_path / "model/controller.onnx").exists()
+
+
 def test_a_wrong_robot_is_named_with_the_near_one(sim2real):
     done = sim2real("adapt", "pendulm")
     assert done.code == 2

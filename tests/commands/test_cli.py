@@ -437,6 +437,7 @@ def test_a_controller_that_is_not_there_is_refused(refuses):
     [
         (FREE_PORT, ("no robot answers", FREE_PORT, "sim2real robot")),
         ("localhost", ("'localhost' is no address", "host:port")),
+        ("::1:9870", ("'::1:9870' is no address", "IPv4")),
     ],
 )
 def test_a_link_that_is_not_there_is_refused(refuses, controller, address, says):
@@ -444,6 +445,21 @@ def test_a_link_that_is_not_there_is_refused(refuses, controller, address, says)
         "deploy", controller, "--robot", "pendulum", "--address", address, "--record", "rec",
         says=says)  # fmt: skip
     refuses("record", "pendulum", "--address", address, "--output", "rec/a.mcap", says=says)
+
+
+@pytest.mark.parametrize("seconds", ["inf", "nan", "0", "-1"])
+def test_a_time_that_is_none_is_refused_before_anything_moves(refuses, controller, seconds):
+    option, says = f"--seconds={seconds}", (f"--seconds {float(seconds)}", "finite time above 0")
+    refuses("deploy", controller, "--robot", "pendulum", option, says=says)
+    refuses("record", "pendulum", "--output", "a.mcap", option, says=says)
+    refuses("excite", "pendulum", option, says=says)
+    refuses("robot", "pendulum", option, says=says)
+    refuses("serve", "so101", "--feetech", "/dev/null", option, says=says)
+
+
+@pytest.mark.parametrize("rate", ["0", "0.001", "99"])
+def test_a_virtual_robot_slower_than_its_controller_is_refused(refuses, rate):
+    refuses("robot", "pendulum", "--rate", rate, says=(f"--rate {rate}", "100 times a second"))
 
 
 def test_a_recording_is_not_overwritten(refuses, controller, tmp_path):

@@ -1,6 +1,9 @@
 """The verbs about exported files: inspect, check, diff."""
 
 import shutil
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import onnx
@@ -53,6 +56,14 @@ def test_inspect_gives_scripts_the_specification(sim2real, controller):
     low, high = facts["seen"]["velocity"]
     assert -30.0 < low[0] < high[0] < 30.0
     assert facts["unread"] == []
+
+
+def test_a_reader_that_leaves_is_no_mistake(controller):
+    command = [sys.executable, "-m", "sim2real", "inspect", controller, "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()  # as `head` does
+        said = process.stderr.read()
+    assert (process.returncode, said) == (128 + signal.SIGPIPE, b"")
 
 
 def test_check_passes_a_good_file_and_says_by_how_much(sim2real, controller):

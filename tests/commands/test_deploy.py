@@ -17,7 +17,10 @@ from mcap.reader import make_reader
 from mcap.writer import Writer
 
 from sim2real.deploy.driver import connected
+from sim2real.deploy.drivers.cdr import CdrReader
+from sim2real.deploy.drivers.ros2_messages import text_message
 from sim2real.deploy.drivers.udp import UdpDriver
+from sim2real.deploy.recording import STEPS
 from sim2real.export.onnx_file import export
 from sim2real.robot import Robot
 from sim2real.shipped import find_robot
@@ -135,17 +138,15 @@ def test_a_changed_recording_is_named_by_step_and_signal(
         writer.start()
         for metadata in reader.iter_metadata():
             writer.add_metadata(metadata.name, metadata.metadata)
-        channels = {}
-        for _, channel, message in reader.iter_messages(topics=["measurement", "command"]):
-            if channel.topic not in channels:
-                channels[channel.topic] = writer.register_channel(channel.topic, "json", 0)
-            content = json.loads(message.data)
-            if channel.topic == "command":
+        channels = {topic: writer.register_channel(topic, "cdr", 0) for topic in STEPS}
+        for _, channel, message in reader.iter_messages(topics=STEPS):
+            content = json.loads(CdrReader(message.data).text())
+            if channel.topic == "/sim2real/command":
                 if content["command"] and step >= 8:
                     content["command"][0] += 1e-9
                 step += 1
             writer.add_message(channels[channel.topic], message.log_time,
-                               json.dumps(content).encode(), message.publish_time)  # fmt: skip
+                               text_message(json.dumps(content)), message.publish_time)  # fmt: skip
         writer.finish()
     outcome = sim2real("replay", edited, "--robot", slow, "--controller", controller, "--json")
     assert outcome.code == 1
@@ -167,13 +168,60 @@ def test_a_recording_is_not_replayed_with_another_controller(
     assert "another file than the one that commanded" in " ".join(outcome.err.split())
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_a_signal_between_two_episodes_ends_it_all(
-    sim2real, slow, controller, address, monkeypatch
+    sim2real, slow, controller, address, monkeypatch, number, code
 ):
-    monkeypatch.setattr(UdpDriver, "reset", lambda self: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(UdpDriver, "reset", lambda self: os.kill(os.getpid(), number))
     outcome = sim2real("deploy", controller, "--robot", slow, "--address", address,
                        "--episodes", 3, "--json")  # fmt: skip
-    assert (outcome.code, outcome.json) == (0, [])
+    assert (outcome.code, outcome.json) == (code, [])
+
+
+def deploying(slow, controller, address, *options):
+    """Return a run in a process of its own, once it has begun to command."""
+    command = ["deploy", controller, "--robot", slow, "--address", address, "--seconds", "60"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sim2real", *command, "--json", *options],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
+    with connected(UdpDriver(Robot.load(slow), address, watch=True)) as watching:
+        end = time.monotonic() + 60.0
+        while not watching.read().acting:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < end
+            time.sleep(0.02)
+    return process
+
+
+def test_ctrl_c_damps_and_lets_no_script_go_on(slow, controller, address, tmp_path):
+    process = deploying(slow, controller, address, "--trips", tmp_path)
+    process.send_signal(signal.SIGINT)
+    told, said = process.communicate(timeout=30.0)
+    assert process.returncode == 130
+    assert [summary["ended"] for summary in json.loads(told)] == ["stopped"]
+    assert "stopped; the robot damps" in said
+    assert "Traceback" not in said
+
+
+def test_a_controller_that_slept_does_not_go_on_where_it_was(slow, controller, address, tmp_path):
+    process = deploying(slow, controller, address, "--trips", tmp_path)
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(1.0)  # twice its lease
+    process.send_signal(signal.SIGCONT)
+    told, _ = process.communicate(timeout=30.0)
+    assert process.returncode == 1
+    (summary,) = json.loads(told)
+    assert summary["ended"] == "trip"
+    assert "lease lapsed" in summary["reason"]
+
+
+def test_a_recording_that_breaks_off_says_so(sim2real, slow, controller, recording):
+    path, _ = recording
+    path.write_bytes(path.read_bytes()[:-40])  # its end
+    for arguments in (("replay", path, "--controller", controller),
+                      ("deploy", controller, "--log", path)):  # fmt: skip
+        outcome = sim2real(*arguments, "--robot", slow)
+        assert "breaks off: its recorder was killed" in " ".join(outcome.err.split())
 
 
 def test_a_recording_is_a_robot_to_drive_on_without_one(sim2real, slow, controller, recording):
@@ -191,7 +239,7 @@ def test_a_goal_that_does_not_fit_ends_it_before_anything_is_sent(
     for verb in ("deploy", "preflight"):
         outcome = sim2real(verb, controller, "--robot", slow, "--address", address, "--goal", 1.0)
         assert outcome.code == 2
-        assert "this source takes 0" in " ".join(outcome.err.split())
+        assert "this source pursues none" in " ".join(outcome.err.split())
 
 
 def test_preflight_passes_a_sound_robot_and_says_what_nobody_could_see(

@@ -27,6 +27,23 @@ def test_a_robot_without_servos_is_told(sim2real):
     assert "feetech.toml: no such file" in said(outcome)
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--commands", "a b"), "'a b' is no topic of ROS 2: write it in full"),
+        (("--states", "joint_states"), "'joint_states' is no topic of ROS 2"),
+        (("--imu", "/imu/"), "'/imu/' is no topic of ROS 2"),
+        (("--domain", "233"), "DDS domain 233: ROS_DOMAIN_ID is in 0 to 232"),
+        (("--domain", "-1"), "DDS domain -1"),
+    ],
+)
+def test_what_ros_2_does_not_know_is_refused(sim2real, options, says):
+    pytest.importorskip("cyclonedds")
+    outcome = sim2real("serve", "so101", "--ros2", "--loopback", *options)
+    assert outcome.code == 2
+    assert says in said(outcome)
+
+
 def test_a_ros_2_robot_that_is_not_there_is_told(sim2real):
     pytest.importorskip("cyclonedds")
     outcome = sim2real("serve", "so101", "--ros2", "--loopback", "--domain", "199")

@@ -173,7 +173,7 @@ def test_garbage_collection_is_as_before_after_a_run(rig, pendulum, fakes):
 
 def test_a_goal_that_does_not_fit_the_source_is_refused(rig, pendulum, fakes):
     clock, driver = rig
-    with pytest.raises(ControllerError, match="this source takes 0"):
+    with pytest.raises(ControllerError, match="this source pursues none"):
         run(fakes[2](lambda i: [0.1]), driver, seconds=1.0, goal=[1.0], clock=clock)
     assert driver.log == []
 

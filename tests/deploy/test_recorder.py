@@ -9,11 +9,13 @@ import time
 
 import numpy as np
 import pytest
+from mcap.reader import make_reader
 
 from sim2real.deploy.driver import Measurement
+from sim2real.deploy.drivers.cdr import CdrReader
 from sim2real.deploy.loop import run
 from sim2real.deploy.recorder import Recorder
-from sim2real.deploy.recording import read_recording
+from sim2real.deploy.recording import STEPS, is_whole, read_recording
 from sim2real.deploy.supervisor import Decision, State
 from sim2real.errors import LogError
 from sim2real.shipped import find_robot
@@ -57,21 +59,34 @@ def test_what_is_recorded_is_read_back_exactly(tmp_path, arm):
     assert metadata["robot"] == "arm"
 
 
-def test_any_mcap_reader_finds_json_and_the_messages_of_ros_2(tmp_path, pendulum):
-    from mcap.reader import make_reader
+def test_a_recording_is_all_that_foxglove_and_plotjuggler_ask_of_a_file(tmp_path, pendulum):
+    """Header, index, statistics, checksums; of each channel a schema and encodings that both know.
 
+    Foxglove wants cdr with ros2msg, PlotJuggler 3 a schema of every channel, or it gives up.
+    """
     record(tmp_path / "run.mcap", pendulum, 10)
+    assert is_whole(tmp_path / "run.mcap")
     with (tmp_path / "run.mcap").open("rb") as file:
-        reader = make_reader(file)
+        reader = make_reader(file, validate_crcs=True)
         rows = list(reader.iter_messages())
-        assert reader.get_header().profile == "ros2"
-    kinds = {(channel.topic, channel.message_encoding) for _, channel, _ in rows}
-    assert kinds == {
-        ("measurement", "json"), ("command", "json"),
-        ("/joint_states", "cdr"), ("/joint_commands", "cdr"),
-    }  # fmt: skip
-    (last,) = [m for _, channel, m in rows if channel.topic == "command"][-1:]
-    assert json.loads(last.data).keys() == {
+        assert (reader.get_header().profile, reader.get_header().library) == ("ros2", "sim2real")
+        summary = reader.get_summary()
+    assert summary.statistics.message_count == len(rows)
+    assert summary.statistics.message_start_time == rows[0][2].log_time
+    assert len(summary.chunk_indexes) == summary.statistics.chunk_count > 0
+    for channel in summary.channels.values():
+        schema = summary.schemas[channel.schema_id]
+        assert (channel.message_encoding, schema.encoding) == ("cdr", "ros2msg")
+        assert schema.data
+    assert {c.topic: summary.schemas[c.schema_id].name for c in summary.channels.values()} == {
+        "/sim2real/measurement": "std_msgs/msg/String",
+        "/sim2real/command": "std_msgs/msg/String",
+        "/joint_states": "sensor_msgs/msg/JointState",
+        "/joint_commands": "sensor_msgs/msg/JointState",
+        "/wanted_commands": "sensor_msgs/msg/JointState",
+    }
+    (last,) = [m for _, channel, m in rows if channel.topic == "/sim2real/command"][-1:]
+    assert json.loads(CdrReader(last.data).text()).keys() == {
         "stamp", "tick", "state", "verdict", "event", "stiffness", "command", "wanted", "goal",
     }  # fmt: skip
 
@@ -81,6 +96,9 @@ def test_rosbags_reads_a_recording_without_being_told_its_types(tmp_path, arm):
     before = time.time_ns()
     record(tmp_path / "run.mcap", arm, 50)
     with highlevel.AnyReader([tmp_path / "run.mcap"]) as reader:
+        texts = [c for c in reader.connections if c.topic == STEPS[0]]
+        text = [reader.deserialize(data, c.msgtype).data for c, _, data in reader.messages(texts)]
+        assert [json.loads(each)["seq"] for each in text] == list(range(50))
         read = {"/joint_states": [], "/joint_commands": []}
         for connection, at, data in reader.messages(
             [c for c in reader.connections if c.topic in read]
@@ -182,6 +200,36 @@ def test_a_recording_of_no_motion_is_refused(tmp_path, pendulum):
         pass
     with pytest.raises(LogError, match="0 rows are no motion"):
         read_recording(tmp_path / "run.mcap")
+
+
+def test_a_black_box_that_could_not_be_written_is_refused_before_the_run(tmp_path, pendulum):
+    (tmp_path / "file").write_text("no folder")
+    for place in (tmp_path / "file", tmp_path / "file" / "deeper"):
+        with (
+            pytest.raises(LogError, match=r"run\.mcap cannot be written"),
+            Recorder(place / "run.mcap", pendulum, black_box=True),
+        ):
+            pass
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_black_box_where_nothing_may_be_written_is_refused(tmp_path, pendulum):
+    tmp_path.chmod(0o555)
+    with (
+        pytest.raises(LogError, match=r"cannot be written: you may not write to .* another folder"),
+        Recorder(tmp_path / "trips" / "run.mcap", pendulum, black_box=True),
+    ):
+        pass
+
+
+def test_a_recording_is_whole_only_with_its_end(tmp_path, pendulum):
+    path = tmp_path / "run.mcap"
+    record(path, pendulum, 400)
+    whole = path.read_bytes()
+    assert is_whole(path)
+    for content in (whole[:-100], whole[: len(whole) // 2]):
+        path.write_bytes(content)
+        assert not is_whole(path)
 
 
 def test_a_recording_is_not_overwritten(tmp_path, pendulum):

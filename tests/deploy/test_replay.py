@@ -6,8 +6,10 @@ import pytest
 from mcap.reader import make_reader
 from mcap.writer import Writer
 
+from sim2real.deploy.drivers.cdr import CdrReader
 from sim2real.deploy.loop import run
 from sim2real.deploy.recorder import Recorder
+from sim2real.deploy.recording import STEPS
 from sim2real.deploy.replay import replay
 from sim2real.errors import LogError
 
@@ -38,15 +40,16 @@ def edited(path, number, topic, edit):
         writer.start(profile="", library="test")
         for metadata in reader.iter_metadata():
             writer.add_metadata(metadata.name, metadata.metadata)
-        ids, counts = {}, dict.fromkeys(("measurement", "command"), -1)
-        for _, channel, message in reader.iter_messages(topics=list(counts)):
-            if channel.topic not in ids:
-                ids[channel.topic] = writer.register_channel(channel.topic, "json", 0)
-            content = json.loads(message.data)
-            counts[channel.topic] += 1
-            if (channel.topic, counts[channel.topic]) == (topic, number):
+        counts = dict.fromkeys(("measurement", "command"), -1)
+        # JSON without a schema, as earlier versions recorded it
+        ids = {kind: writer.register_channel(kind, "json", 0) for kind in counts}
+        for _, channel, message in reader.iter_messages(topics=STEPS):
+            kind = channel.topic.rpartition("/")[2]
+            content = json.loads(CdrReader(message.data).text())
+            counts[kind] += 1
+            if (kind, counts[kind]) == (topic, number):
                 edit(content)
-            writer.add_message(ids[channel.topic], message.log_time, json.dumps(content).encode(),
+            writer.add_message(ids[kind], message.log_time, json.dumps(content).encode(),
                                message.publish_time)  # fmt: skip
         writer.finish()
     return other
@@ -57,6 +60,18 @@ def test_a_run_replays_bit_for_bit(recorded, arm):
     found = replay(path, source(), arm)
     assert found.difference is None
     assert found.steps > 100
+
+
+def test_a_robot_that_damped_by_itself_ends_the_replay_as_it_ended_the_run(tmp_path, arm, fakes):
+    clock = fakes[0]()
+    driver, path = fakes[1](arm, clock), tmp_path / "run.mcap"
+    driver.reading = lambda measured: dataclasses.replace(measured, acting=measured.seq < 60)
+    with Recorder(path, arm) as recorder:
+        summary = run(fakes[2](lambda i: [0.5, 0.0]), driver, seconds=1.0, clock=clock,
+                      recorder=recorder)  # fmt: skip
+    assert "the robot damped" in summary.reason
+    found = replay(path, fakes[2](lambda i: [0.5, 0.0]), arm)
+    assert (found.steps, found.difference) == (60, None)
 
 
 @pytest.mark.parametrize("number", [60, 85, 110])

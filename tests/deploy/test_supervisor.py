@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -119,3 +121,47 @@ def test_a_shadow_commands_at_once_and_is_not_blended(rig):
     states = [rig.step() for _ in range(5)]
     assert [d.state for d in states] == [State.DAMP] * 3 + [State.RUNNING] * 2
     np.testing.assert_array_equal(states[-1].wanted, [0.02, 1.0])
+
+
+def test_a_lease_that_lapsed_trips_for_the_robot_has_damped_meanwhile(rig):
+    rig = rig()
+    rig.until(State.RUNNING)
+    lease = round(rig.supervisor.envelope.max_age * 50)
+    assert rig.step(lease - 1).check.verdict == Verdict.OK
+    decision = rig.step(lease + 1)
+    assert (decision.state, decision.command) == (State.DAMP, None)
+    assert "the lease lapsed 0.02 s before" in decision.check.reason
+    assert {rig.step().state for _ in range(100)} == {State.DAMP}
+    rig.supervisor.rearm()
+    rig.until(State.RUNNING)
+
+
+def test_in_shadow_nothing_is_leased_and_nothing_lapses(rig):
+    rig = rig(lambda i: [0.02, 1.0], shadow=True)
+    rig.until(State.RUNNING)
+    lease = rig.supervisor.envelope.max_age * 50
+    assert rig.step(2 * lease).check.verdict == Verdict.OK
+
+
+def acts(rig, acting):
+    rig.driver.reading = lambda measured: dataclasses.replace(measured, acting=acting)
+
+
+def test_a_robot_that_damps_while_it_is_commanded_trips(rig):
+    rig = rig()
+    acts(rig, True)
+    rig.until(State.RUNNING)
+    acts(rig, False)
+    assert "the robot damped: commands did not reach it" in rig.step().check.reason
+    assert {rig.step().state for _ in range(100)} == {State.DAMP}
+
+
+def test_a_robot_that_never_takes_a_command_trips_after_a_lease(rig):
+    rig = rig()
+    acts(rig, False)
+    decisions = rig.until(State.READY)
+    while not rig.supervisor.tripped:
+        decisions.append(rig.step())
+        assert len(decisions) < 100
+    assert "taken no command for 0.2 s" in rig.supervisor.tripped
+    assert sum(d.command is not None for d in decisions) == 10  # of 0.02 s each

@@ -1,13 +1,16 @@
 """The topics of a ROS 2 robot, and their ends in DDS."""
 
 import contextlib
+import re
 from dataclasses import dataclass
 from typing import Any, Literal, final
 
-from sim2real.errors import LinkError, MissingExtraError
+from sim2real.errors import ConfigError, LinkError, MissingExtraError
 from sim2real.robot import Robot
 
 _AT_ONCE = 16  # messages, more than a slow reader lets gather
+_NAME = re.compile(r"(/[A-Za-z_][A-Za-z0-9_]*)+")  # of a topic, in full
+_DOMAINS = 232  # above, a domain's ports are beyond 65535
 
 # Without multicast peers are found on the loopback interface only.
 LOOPBACK = """<CycloneDDS><Domain><General><Interfaces>
@@ -30,6 +33,13 @@ class Topics:
     joints: tuple[str, ...] = ()
     """Order of an array, the controller's parameter `joints`; if not given, the robot's order."""
 
+    def __post_init__(self) -> None:
+        for name in (self.states, self.imu, self.commands):
+            if not _NAME.fullmatch(name):
+                raise ConfigError(
+                    f"{name!r} is no topic of ROS 2: write it in full, like /joint_states"
+                )
+
 
 @final
 class Ends:
@@ -48,6 +58,8 @@ class Ends:
             from sim2real.deploy.drivers import dds_types
         except ModuleNotFoundError:
             raise MissingExtraError("cyclonedds", "dds") from None
+        if not 0 <= domain <= _DOMAINS:
+            raise ConfigError(f"DDS domain {domain}: ROS_DOMAIN_ID is in 0 to {_DOMAINS}")
         self._domain: Any = None
         if network:
             with contextlib.suppress(DDSException):  # this process has joined it before

@@ -38,6 +38,13 @@ class Imu:
     """(3,) [rad/s]."""
 
 
+def text_message(text: str) -> bytes:
+    """Return a `std_msgs/String`."""
+    template = CdrTemplate()
+    template.text(text)
+    return bytes(template.data)
+
+
 @final
 class JointStateDecoder:
     """Reads `sensor_msgs/JointState`: joints by name, whatever their order; others are left out.

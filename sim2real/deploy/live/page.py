@@ -1,4 +1,4 @@
-"""The process behind the page: facts on stdin, its address on stdout, HTTP until stdin ends.
+"""The process behind the page: facts on stdin, its port on stdout, HTTP until stdin ends.
 
 Who may talk to it: on loopback whoever is on this computer, elsewhere whoever knows the token.
 A page of another site cannot press the buttons: it does not know the token, which stands in our
@@ -8,7 +8,6 @@ page only, and a name that another site's DNS points here is refused by its Host
 import hmac
 import json
 import os
-import signal
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +16,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from sim2real.deploy.live.facts import Facts, read_facts
-from sim2real.deploy.live.view import snapshot
+from sim2real.deploy.live.view import Pulse, snapshot
 from sim2real.deploy.ring import Ring
 
 _PAGE = Path(__file__).with_name("page.html")
@@ -28,10 +27,13 @@ _POLICY = (
 
 def main() -> None:
     """Serve until stdin ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run is what Ctrl-C stops
     facts, options = read_facts()
     place = options["host"], options["port"]
-    server = make_server(facts, facts.open_ring(), *place, options["token"])
+    try:
+        server = make_server(facts, facts.open_ring(), *place, options["token"])
+    except OSError as error:
+        print(error.strerror)  # noqa: T201 - the parent says the rest
+        return
     print(server.server_address[1], flush=True)  # noqa: T201 - the parent reads it
     threading.Thread(target=server.serve_forever, daemon=True).start()
     while os.read(0, 1):
@@ -56,6 +58,7 @@ def make_server(facts: Facts, ring: Ring, host: str, port: int, token: str) -> T
         pass
 
     Handler.facts, Handler.ring, Handler.token = facts, ring, token
+    Handler.pulse = Pulse(ring)
     Handler.open_to_all = is_loopback(host)
     return ThreadingHTTPServer((host, port), Handler)
 
@@ -63,6 +66,7 @@ def make_server(facts: Facts, ring: Ring, host: str, port: int, token: str) -> T
 class _Handler(BaseHTTPRequestHandler):
     facts: Facts
     ring: Ring
+    pulse: Pulse
     token: str
     open_to_all: bool
     timeout = 5.0  # s: a client that stops in the middle does not keep a thread
@@ -76,8 +80,8 @@ class _Handler(BaseHTTPRequestHandler):
             page = _PAGE.read_text().replace("{{token}}", self.token)
             self._answer(200, page.encode(), "text/html; charset=utf-8")
         elif place.path == "/state":
-            told = json.dumps(snapshot(self.facts, self.ring)).encode()
-            self._answer(200, told, "application/json")
+            told = snapshot(self.facts, self.ring) | {"silent": self.pulse.silent()}
+            self._answer(200, json.dumps(told).encode(), "application/json")
         else:
             self._answer(404, b"no such page", "text/plain")
 

@@ -35,23 +35,30 @@ def page(facts: Facts, address: str) -> Iterator[str]:
         ConfigError: the address cannot be listened at.
     """
     host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal():
-        raise ConfigError(f"{address!r} is no address for a page: write host:port")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise ConfigError(
+            f"{address!r} is no address for a page: write host:port, like 127.0.0.1:8080"
+        )
     token = secrets.token_urlsafe(16)
     with _process("page", facts, host=host, port=int(port), token=token) as process:
         assert process.stdout is not None  # it was asked for
         bound = process.stdout.readline().strip().decode()
-        if not bound:
-            raise ConfigError(f"no page at {address}: its message stands above; is the port taken?")
+        if not bound.isdecimal():
+            raise ConfigError(
+                f"no page at {address} ({bound or 'its process died'}): give the address of this"
+                " computer and a free port, or port 0 for any"
+            )
         yield f"http://{host}:{bound}/" + ("" if is_loopback(host) else f"?token={token}")
 
 
 @contextlib.contextmanager
 def _process(name: str, facts: Facts, **options: object) -> Iterator[subprocess.Popen[bytes]]:
     paths = [_PACKAGE, *filter(None, [os.environ.get("PYTHONPATH")])]
+    # a session of its own: Ctrl-C ends the run, which then ends this, also while it still starts
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", f"sim2real.deploy.live.{name}"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[facts.ring],
+        start_new_session=True,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)})  # fmt: skip
     assert process.stdin is not None  # it was asked for
     assert process.stdout is not None

@@ -2,7 +2,6 @@
 
 import os
 import select
-import signal
 from typing import Any
 
 from rich.console import Console
@@ -11,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sim2real.deploy.live.facts import read_facts
-from sim2real.deploy.live.view import snapshot
+from sim2real.deploy.live.view import Pulse, snapshot
 
 _PERIOD = 0.2  # s
 _STYLES = {"RUNNING": "bold green", "READY": "yellow", "DAMP": "red", "OFF": "dim"}
@@ -19,20 +18,23 @@ _STYLES = {"RUNNING": "bold green", "READY": "yellow", "DAMP": "red", "OFF": "di
 
 def main() -> None:
     """Draw until stdin ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run is what Ctrl-C stops
     facts, _ = read_facts()
     ring = facts.open_ring()
+    pulse = Pulse(ring)
     with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as live:
         while not _ended():
-            live.update(table(snapshot(facts, ring)), refresh=True)
+            live.update(table(snapshot(facts, ring), pulse.silent()), refresh=True)
 
 
-def table(told: dict[str, Any]) -> Table:
-    """Return what a person wants to know, from `snapshot`."""
+def table(told: dict[str, Any], silent: float = 0.0) -> Table:
+    """Return what a person wants to know: of `snapshot`, and for how long no step has come [s]."""
     rows = Table.grid(padding=(0, 2))
     state = Text(told["state"], style=_STYLES[told["state"]])
     shadow = "  (shadow: nothing is sent)" if told["shadow"] else ""
     rows.add_row("state", state + Text(shadow, style="yellow"))
+    if silent > 1.0 and told["state"] in ("READY", "RUNNING"):
+        hangs = f"no control step for {silent:.0f} s: the run hangs, and the robot damps"
+        rows.add_row("", Text(hangs, style="red"))
     if told["reason"]:
         rows.add_row("tripped", Text(told["reason"], style="red"))
     if "rate" not in told:

@@ -1,6 +1,8 @@
 """What the last seconds of a run look like: numbers for a terminal, a page, a test."""
 
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,22 @@ from sim2real.deploy.supervisor import State
 
 _SECONDS = 5.0
 _TICK, _STATE, _VERDICT, _RECEIVED = 0, 1, 2, 5
+
+
+@final
+class Pulse:
+    """For how long no control step has come: what a run that hangs said last is no longer true."""
+
+    def __init__(self, ring: Ring, clock: Callable[[], float] = time.monotonic):
+        self._ring, self._clock = ring, clock
+        self._count, self._since = ring.count, clock()
+
+    def silent(self) -> float:
+        """Return the seconds since a call of this saw a new row."""
+        now = self._clock()
+        if self._ring.count != self._count:
+            self._count, self._since = self._ring.count, now
+        return now - self._since
 
 
 def snapshot(facts: Facts, ring: Ring) -> dict[str, Any]:

@@ -23,6 +23,8 @@ def check_data(bench: Bench, source: CommandSource, goal: Array) -> Iterator[Fin
         spoiled = _Until(source, _GOOD, partial(setattr, faulty, "fault", fault))
         seconds = 2.0 * bench.envelope.max_age + 30 * bench.envelope.period
         summary = run(spoiled, faulty, seconds=seconds, goal=goal, shadow=True, clock=bench.clock)
+        if summary.ended == "stopped":
+            raise KeyboardInterrupt  # a person ended it, not the robot's data
         steps = summary.ticks - _GOOD
         if summary.ended == "trip":
             yield finding(name, not faulty.written, f"{summary.reason} ({steps} steps later)")

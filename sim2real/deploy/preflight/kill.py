@@ -27,7 +27,8 @@ def check_kill(commanding: RobotDriver, watching: RobotDriver) -> Iterator[Findi
 
 def _after(number: signal.Signals, commanding: RobotDriver, bench: Bench) -> Finding:
     name = f"the controller's process gets {number.name}"
-    process = _fork(lambda: _hold(commanding))
+    parent = os.getpid()
+    process = _fork(lambda: _hold(commanding, parent))
     try:
         bench.until(lambda m: m.acting is not False, "the other process could not command")
         time.sleep(_COMMANDING)
@@ -57,9 +58,9 @@ def _fork(function: Callable[[], None]) -> int:
     return process
 
 
-def _hold(driver: RobotDriver) -> None:
+def _hold(driver: RobotDriver, parent: int) -> None:
     with connected(driver):
         bench = Bench(driver, MonotonicClock())
         pose = bench.still()
-        while True:
+        while os.getppid() == parent:  # whose end, however it comes, must not leave this one behind
             bench.command(pose, _LEASE)

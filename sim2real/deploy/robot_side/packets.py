@@ -130,6 +130,9 @@ def robot_id(robot: Robot) -> bytes:
 def parse_address(address: str) -> tuple[str, int]:
     """Return host and port of 'host:port'; raises LinkError."""
     host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise LinkError(f"{address!r} is no address: write host:port, like {DEFAULT_ADDRESS}")
+    if not host or ":" in host or not port.isdecimal() or int(port) > 65535:
+        raise LinkError(
+            f"{address!r} is no address: write host:port, like {DEFAULT_ADDRESS}; the host is a"
+            " name or a number of IPv4"
+        )
     return host, int(port)

@@ -2,16 +2,18 @@ import http.client
 import json
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from sim2real.deploy.envelope.verdict import Verdict
 from sim2real.deploy.live.page import is_loopback, make_server
-from sim2real.deploy.live.processes import page
+from sim2real.deploy.live.processes import dashboard, page
 from sim2real.deploy.operator import Operator
 from sim2real.deploy.supervisor import Event, State
 from sim2real.errors import ConfigError
@@ -57,7 +59,9 @@ def test_the_page_has_a_stop_button_and_the_state_is_json(serve, run):
     assert code == 200
     assert 'id="stop"' in content
     run.rows(range(0, 100 * MS, 20 * MS))
-    assert json.loads(ask("GET", "/state")[1])["state"] == "RUNNING"
+    told = json.loads(ask("GET", "/state")[1])
+    assert told["state"] == "RUNNING"
+    assert told["silent"] < 30.0
 
 
 def test_the_buttons_reach_the_loop(serve, run):
@@ -98,6 +102,33 @@ def test_elsewhere_than_on_loopback_nothing_is_seen_without_the_token(serve):
     assert ask("GET", "/state", Authorization="Bearer secret")[0] == 200
 
 
+@pytest.mark.parametrize("address", ["8080", "127.0.0.1:http", "127.0.0.1:65536"])
+def test_an_address_that_is_none_is_refused(run, address):
+    with pytest.raises(ConfigError, match="host:port"), page(run.facts, address):
+        pass
+
+
+def test_a_port_that_is_taken_and_a_foreign_address_are_told(run, capfd):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        for address, why in ((taken, "Address already in use"), ("192.0.2.1:8080", "assign")):
+            with (
+                pytest.raises(ConfigError, match=f"no page at {address} .*{why}.*free port"),
+                page(run.facts, address),
+            ):
+                pass
+    assert capfd.readouterr() == ("", "")  # no traceback beside it
+
+
+def test_ctrl_c_reaches_neither_the_page_nor_the_dashboard(run):
+    with page(run.facts, "127.0.0.1:0"), dashboard(run.facts):
+        family = [f"/proc/self/task/{task}/children" for task in os.listdir("/proc/self/task")]
+        children = [int(child) for name in family for child in Path(name).read_text().split()]
+        in_ours = [child for child in children if os.getpgid(child) == os.getpgid(0)]
+    assert len(children) >= 2
+    assert in_ours == []
+
+
 @pytest.mark.parametrize(
     ("host", "here"),
     [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False),
@@ -120,11 +151,6 @@ def test_a_page_is_served_by_a_process_of_its_own(run):
         connection.request("GET", "/state")
         assert json.loads(connection.getresponse().read())["robot"] == "arm"
         connection.close()
-
-
-def test_an_address_that_is_none_is_refused(run):
-    with pytest.raises(ConfigError, match="host:port"), page(run.facts, "8080"):
-        pass
 
 
 class Browser:
@@ -196,6 +222,7 @@ def test_in_a_real_browser_the_button_stops_and_another_rearms(run, browser):
         browser.until("document.querySelector('#state')?.textContent === 'RUNNING'")
         assert browser.evaluate("document.querySelector('#rearm').hidden")
         assert "position of 'servo'" in browser.evaluate("document.body.innerText")
+        browser.until("document.querySelector('#reason').textContent.includes('the run hangs')")
         size = browser.evaluate("document.querySelector('#stop').getBoundingClientRect().height")
         assert size > 150
         browser.evaluate("document.querySelector('#stop').click()")

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from sim2real.deploy.envelope.verdict import Verdict
 from sim2real.deploy.live.terminal import bar, table
-from sim2real.deploy.live.view import snapshot
+from sim2real.deploy.live.view import Pulse, snapshot
 from sim2real.deploy.supervisor import State
 
 MS = 1_000_000
@@ -60,6 +60,14 @@ def test_a_trip_says_why(run):
     assert (told["state"], told["reason"]) == ("DAMP", "because")
 
 
+def test_a_trip_that_was_rearmed_is_no_longer_told(run):
+    run.rows([0, 20 * MS], verdict=Verdict.TRIP, state=State.DAMP)
+    run.rows([40 * MS], state=State.DAMP)
+    assert snapshot(run.facts, run.ring)["reason"] == "because"
+    run.rows([60 * MS], state=State.READY)
+    assert snapshot(run.facts, run.ring)["reason"] == ""
+
+
 def test_what_is_not_finite_is_still_json_and_beyond_all_limits(run):
     run.rows(EVEN, position=(float("nan"), 0.0, 0.0))
     told = json.loads(json.dumps(snapshot(run.facts, run.ring), allow_nan=False))
@@ -74,6 +82,19 @@ def test_the_terminal_shows_it_all(run):
     text = console.file.getvalue()
     for words in ("RUNNING", "it fell", "50.00 Hz", "position of 'servo'", "25% outside"):
         assert words in text
+
+
+def test_a_run_that_hangs_is_not_shown_as_running(run):
+    run.rows(EVEN)
+    seconds = iter([0.0, 0.2, 2.4, 2.5])
+    pulse = Pulse(run.ring, lambda: next(seconds))
+    assert pulse.silent() == 0.2
+    assert pulse.silent() == 2.4
+    console = Console(width=100, file=io.StringIO())
+    console.print(table(snapshot(run.facts, run.ring), 2.4))
+    assert "no control step for 2 s: the run hangs" in console.file.getvalue()
+    run.rows([2020 * MS])
+    assert pulse.silent() == 0.0
 
 
 def test_a_bar_is_as_long_as_its_share():

@@ -1,11 +1,16 @@
 import dataclasses
+import os
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from sim2real.deploy.controller import Controller
 from sim2real.deploy.driver import StopMode
-from sim2real.deploy.preflight.bench import Outcome
+from sim2real.deploy.preflight.bench import Bench, Outcome
+from sim2real.deploy.preflight.data import check_data
 from sim2real.deploy.preflight.run import preflight
 from sim2real.robot import EnvelopeOptions
 
@@ -113,3 +118,42 @@ def test_a_position_sensor_without_its_velocity_fails(controller, robot):
         return dataclasses.replace(measured, signals=spun)
 
     assert failed(controller, robot, read=read).check == "measurements can be believed"
+
+
+def test_ctrl_c_ends_it_and_is_no_failure_of_the_robot(robot, fakes):
+    source = fakes[2](lambda i: [0.1] if i < 5 else os.kill(os.getpid(), signal.SIGINT) or [0.1])
+    with pytest.raises(KeyboardInterrupt):
+        list(check_data(Bench(robot, robot), source, np.zeros(0)))
+
+
+_COMMANDS = """
+import os, sys, time
+import numpy as np
+from sim2real.deploy.driver import Measurement
+from sim2real.deploy.preflight import kill
+from sim2real.shipped import find_robot
+from sim2real.signals import Measured
+
+class Robot:
+    robot, seq = find_robot("pendulum"), 0
+    def open(self): pass
+    def stop(self, mode=0): pass
+    def close(self): pass
+    def read(self):
+        self.seq += 1
+        still = Measured(position=np.zeros(1), velocity=np.zeros(1))
+        return Measurement(seq=self.seq, stamp=self.seq, received=0, signals=still)
+    def write(self, command):
+        os.write(1, b".")
+
+parent = os.getpid()
+kill._fork(lambda: kill._hold(Robot(), parent))
+time.sleep(60.0)
+"""
+
+
+def test_the_process_that_is_to_be_killed_outlives_no_preflight():
+    process = subprocess.Popen([sys.executable, "-c", _COMMANDS], stdout=subprocess.PIPE)
+    assert process.stdout.read(1) == b"."  # it commands
+    process.kill()
+    process.communicate(timeout=20.0)  # until the last who could command has gone
