@@ -405,6 +405,14 @@ def test_a_wrong_recipe_is_refused(refuses, tmp_path, old, new, says):
     refuses("calibrate", recipe, path, "--output", "out", says=says)
 
 
+def test_what_could_not_be_written_is_refused_before_the_fit(refuses, tmp_path):
+    recipe, path = recipe_folder(tmp_path), log(tmp_path)
+    (tmp_path / "file").touch()
+    refuses("calibrate", recipe, path, "--output", "file", says=("file is a file", "give a folder"))
+    refuses("calibrate", recipe, path, "--output", "file/x", says=("file is a file",))
+    refuses("calibrate", recipe, path, "--publish", "../x", says=("'../x'", "no path"))
+
+
 def test_logs_that_are_not_there_are_refused(refuses, tmp_path):
     refuses("calibrate", recipe_folder(tmp_path), "no.csv", says=("no such log", "no.csv"))
     refuses("calibrate", tmp_path / "my_recipe", says=("no logs to fit",))
