@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.table import Table
+from rich.table import Column, Table
 
 from sim2real import shipped
 from sim2real.calibration.calibrate import calibrate
@@ -151,7 +151,10 @@ def _show(result: Calibration) -> None:
 
 
 def _show_parameters(result: Calibration) -> None:
-    table = Table("parameter", "nominal", "estimate", "95 % interval", "", box=None)
+    # what does not fit is folded, not cut: a name without its end says nothing
+    table = Table(Column("parameter", overflow="fold"), box=None)
+    for title in ("nominal", "estimate", "95 % interval", ""):
+        table.add_column(title, no_wrap=True)
     for row in result.estimates:
         interval = f"{row.interval[0]:.4g} to {row.interval[1]:.4g}"
         verdict = row.verdict if row.identified else "not identified"

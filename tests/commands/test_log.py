@@ -1,10 +1,13 @@
 """`sim2real log`, and what the verbs say of logs that cannot be right."""
 
+import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 RECIPE = """\
 robot = "pendulum"
@@ -123,6 +126,22 @@ def test_a_calibration_is_shown_also_if_it_is_not_published(sim2real, swing, tmp
     told = sim2real(*call, "--held-out", "log.csv")
     assert told.code == 2
     assert "which is fitted" in told.err
+
+
+def test_a_long_name_is_folded_not_cut(monkeypatch):
+    from sim2real.calibration.estimate import Estimate
+    from sim2real.commands import calibrate
+
+    name = "runs.payload: joint.shoulder_lift.frictionloss"
+    row = Estimate(name=name, nominal=0.123456, value=0.123456, interval=(0.011111, 0.999999),
+                   verdict="identified")  # fmt: skip
+    drawn = io.StringIO()
+    monkeypatch.setattr(calibrate, "console", Console(file=drawn, width=80))
+    calibrate._show_parameters(SimpleNamespace(estimates=[row]))  # type: ignore[arg-type]
+    lines = drawn.getvalue().splitlines()
+    parts = [line[: lines[0].index("nominal")].strip() for line in lines[1:]]
+    assert "".join(parts).replace(" ", "") == name.replace(" ", "")
+    assert "0.01111 to 1" in lines[1]
 
 
 def test_what_the_recipe_accepts_is_read_all_the_same(sim2real, swing, tmp_path):
