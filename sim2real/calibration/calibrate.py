@@ -66,6 +66,8 @@ def calibrate(
         LogError: a log is damaged or not this robot's.
         CalibrationError: the logs hold nothing to fit, or the same rows twice.
     """
+    if seed < 0 or nthread < 1:
+        raise CalibrationError(f"seed = {seed} must be at least 0, nthread = {nthread} at least 1")
     if not fit_logs:
         raise CalibrationError("no logs to fit: name at least one")
     if recipe.widen and not held_out_logs:

@@ -72,8 +72,7 @@ class Problem:
 
     def leave_out(self, stretches: Iterable[tuple[str, float, float, str]]) -> None:
         """Take no window of these (source of a log, begin, end [s], reason) from now on."""
-        for source, *stretch in stretches:
-            begin, end, reason = stretch
+        for source, begin, end, reason in stretches:
             self._left_out[source] = (*self._left_out.get(source, ()), (begin, end, reason))
 
     def solve(

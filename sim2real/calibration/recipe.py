@@ -284,7 +284,8 @@ def find_recipe(name: str) -> Recipe:
     """Return the recipe of a shipped name or in a folder; raises ConfigError."""
     folders = {path.parent.name: path.parent
                for path in shipped.folder("calibration").glob("*/recipe.toml")}  # fmt: skip
-    folder = folders.get(name, Path(name).expanduser())
+    given = Path(name).expanduser()
+    folder = folders.get(name, given.parent if given.name == "recipe.toml" else given)
     if not (folder / "recipe.toml").is_file():
         raise ConfigError(
             f"no recipe {name!r}: give a folder with a recipe.toml, or a shipped recipe"

@@ -360,6 +360,20 @@ def test_a_row_that_breaks_off_is_refused(refuses, tmp_path):
     refuses("calibrate", recipe, path, says=("row 200 has 2 values", "names 3"))
 
 
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_columns_that_are_parted_otherwise_are_said_to_be_so(refuses, tmp_path, mark):
+    path, recipe = log(tmp_path), recipe_folder(tmp_path)
+    path.write_text(path.read_text().replace(",", mark))
+    refuses("calibrate", recipe, path, says=(repr(mark), "commas between"))
+    refuses("log", path, says=(repr(mark), "commas between"))
+
+
+def test_an_impossible_seed_is_refused_and_a_recipe_may_be_named_by_its_file(refuses, tmp_path):
+    path, recipe = log(tmp_path), recipe_folder(tmp_path) / "recipe.toml"
+    refuses("calibrate", recipe, path, "--seed", "-1", says=("seed = -1",))
+    refuses("calibrate", recipe, path, "--nthread", "0", says=("nthread = 0",))
+
+
 @pytest.mark.parametrize("text", ["", "t,q,tau\n"])
 def test_an_empty_log_is_refused(refuses, tmp_path, text):
     path, recipe = log(tmp_path), recipe_folder(tmp_path)
