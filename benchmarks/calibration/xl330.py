@@ -15,6 +15,7 @@ from _rows import LOGS, errors, logs_of, recipe_of, save, timed
 
 from sim2real.calibration.choose import choose
 from sim2real.calibration.problem import Problem
+from sim2real.calibration.progress import Progress
 from sim2real.shipped import find_robot
 
 FOLDER, SEED = LOGS / "xl330", 0
@@ -41,7 +42,7 @@ def main() -> None:
 def by_validation(problem: Problem, logs, _: str) -> tuple[Problem, dict]:
     """Return the problem of the class that held-in validation takes, and how all fared."""
     (chosen, candidates), choosing = timed(
-        lambda: choose(problem, logs, seed=SEED, on_progress=print)
+        lambda: choose(problem, logs, seed=SEED, progress=Progress(print))
     )
     return chosen, {
         "classes": {c.name: [round(c.error, 5), round(c.standard_error, 5)] for c in candidates},

@@ -116,7 +116,7 @@ def inadequacy(
     groups = (
         [windows.log == number for number in numbers]
         if len(numbers) > 1
-        else [np.arange(len(windows)) % 4 == i for i in range(4)]
+        else [np.arange(len(windows)) % 4 == i for i in range(min(4, len(windows)))]
     )
     information = np.eye(len(found.z)) + found.information.sum(axis=0)
     low, high = problem.coordinates.z_bounds
@@ -141,6 +141,8 @@ class Shown:
     """A window to look at: what was measured, and what models say; arrays (nsample, ncompared)."""
 
     log: str
+    joints: tuple[str, ...]
+    """Those that are compared."""
     start: float
     """[s] from the log's first row."""
     time: Array
@@ -173,6 +175,7 @@ def shown(
         count: how many to return at most.
     """
     low, high = band(predicted)
+    compared = windows.compared or range(len(logs[0].joints))
     error = ((both[1] - windows.measured) ** 2).mean(axis=(1, 2))
     order = np.argsort(error)
     chosen = order[np.unique(np.linspace(0, len(order) - 1, min(count, len(order))).astype(int))]
@@ -180,6 +183,7 @@ def shown(
     return tuple(
         Shown(
             log=Path(logs[int(windows.log[i])].source).name,
+            joints=tuple(logs[0].joints[j] for j in compared),
             start=float(windows.start[i]),
             time=time,
             measured=windows.measured[i],

@@ -1,18 +1,13 @@
 """Logs in, posterior out: the calibration as one call."""
 
-import hashlib
-import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import mujoco
 import numpy as np
-import scipy
 
-import sim2real
 from sim2real import config
 from sim2real.calibration import uncertainty
 from sim2real.calibration.assignment import with_runs_of
@@ -28,9 +23,12 @@ from sim2real.calibration.bands import (
 from sim2real.calibration.choose import choose
 from sim2real.calibration.estimate import Estimated, estimate
 from sim2real.calibration.logs import read_log
+from sim2real.calibration.origin import log_hashes, model_hash, require_distinct, versions
 from sim2real.calibration.problem import Problem
+from sim2real.calibration.progress import Progress, Told, nobody
 from sim2real.calibration.recipe import Recipe
 from sim2real.calibration.result import Calibration
+from sim2real.calibration.segments import find_segments, not_fitted
 from sim2real.calibration.validation import predictions
 from sim2real.calibration.widening import widening
 from sim2real.errors import CalibrationError
@@ -38,6 +36,9 @@ from sim2real.robot import Robot
 from sim2real.trajectory import Array, Trajectory
 
 Log = Path | Trajectory
+
+_READ, _CHOSEN, _FITTED = 0.05, 0.5, 0.85
+"""Shares of the work that are done when logs are read, a model is chosen, and it is fitted."""
 
 
 def calibrate(
@@ -48,7 +49,7 @@ def calibrate(
     *,
     seed: int = 0,
     nthread: int = 1,
-    on_progress: Callable[[str], None] = lambda message: None,
+    on_progress: Told = nobody,
 ) -> Calibration:
     """Return the parameters of the recipe as the logs tell them.
 
@@ -59,31 +60,37 @@ def calibrate(
         held_out_logs: files or trajectories to check the fit with; nothing is tuned to them.
         seed: of the starting points.
         nthread: threads to simulate with.
-        on_progress: told what is being done.
+        on_progress: told what is being done, and the share of the work that is done.
 
     Raises:
         LogError: a log is damaged or not this robot's.
-        CalibrationError: the logs hold nothing to fit.
+        CalibrationError: the logs hold nothing to fit, or the same rows twice.
     """
+    if seed < 0 or nthread < 1:
+        raise CalibrationError(f"seed = {seed} must be at least 0, nthread = {nthread} at least 1")
     if not fit_logs:
         raise CalibrationError("no logs to fit: name at least one")
     if recipe.widen and not held_out_logs:
         raise CalibrationError("widen: no log is held out: hold one out, or do not widen")
-    on_progress(f"reading {len(fit_logs) + len(held_out_logs)} logs")
-    fitted = [_trajectory(log, recipe, robot) for log in fit_logs]
-    held_out = [_trajectory(log, recipe, robot) for log in held_out_logs]
+    progress = Progress(on_progress)
+    logs = _read([*fit_logs, *held_out_logs], recipe, robot, progress.span(0, _READ))
+    fitted, held_out = logs[: len(fit_logs)], logs[len(fit_logs) :]
+    require_distinct(fitted, held_out)
     begin = time.monotonic()
     recipe = with_runs_of(recipe, fitted, held_out)
-    problem, candidates = choose(
-        Problem(robot, recipe, nthread=nthread), fitted, seed=seed, on_progress=on_progress
-    )
-    on_progress(f"fitting {len(problem.names)} parameters to {len(fitted)} logs")
-    found = estimate(problem, fitted, seed=seed)
+    problem = Problem(robot, recipe, nthread=nthread)
+    segments = find_segments(logs, robot, recipe.logs.leave_out)
+    problem.leave_out(not_fitted(segments))
+    chosen = _READ if recipe.choose is None else _CHOSEN
+    problem, candidates = choose(problem, fitted, seed=seed, progress=progress.span(_READ, chosen))
+    what = f"fitting {len(problem.names)} parameters to {len(fitted)} logs"
+    found = estimate(problem, fitted, seed=seed, progress=progress.span(chosen, _FITTED, what))
     found, factor = _widened(found, held_out) if recipe.widen else (found, 1.0)
     seconds = time.monotonic() - begin
-    on_progress("predicting fitted and held-out logs")
+    predicting = progress.span(_FITTED, 1.0, "predicting fitted and held-out logs")
+    predicting.start()
     compared = _compared(problem, found.values)
-    bands = _bands(found, fitted, held_out or fitted)
+    bands = _bands(found, fitted, held_out or fitted, predicting)
     calibration = Calibration(
         robot=robot.name,
         posterior=found.posterior(),
@@ -97,14 +104,16 @@ def calibrate(
         latency=found.latency,
         candidates=candidates,
         disturbances=found.pushes,
+        segments=segments,
+        horizons=recipe.windows.horizons,
         windows=len(found.windows),
         dropped=found.windows.dropped,
         noise=found.fit.weighting.noise,
         fit_seconds=round(seconds, 3),
-        logs=_hashes(fitted),
-        held_out_logs=_hashes(held_out),
-        model=_model_hash(robot),
-        versions=_versions(),
+        logs=log_hashes(fitted),
+        held_out_logs=log_hashes(held_out),
+        model=model_hash(robot),
+        versions=versions(),
         seed=seed,
     )
     origin = _origin(calibration)
@@ -137,7 +146,10 @@ def _widened(found: Estimated, held_out: Sequence[Trajectory]) -> tuple[Estimate
 
 
 def _bands(
-    estimated: Estimated, fitted: Sequence[Trajectory], logs: Sequence[Trajectory]
+    estimated: Estimated,
+    fitted: Sequence[Trajectory],
+    logs: Sequence[Trajectory],
+    progress: Progress,
 ) -> tuple[tuple[Coverage, ...], tuple[Shown, ...]]:
     """Return how often bands hold in logs, and windows with the one that takes all into account."""
     problem, found, spread = estimated.problem, estimated.fit, estimated.spread
@@ -152,13 +164,27 @@ def _bands(
         "between logs": Uncertain(covariance=spread.total),
         "all, with the model's errors": Uncertain(covariance=spread.total, inadequacy=missed),
     }
-    sampled = {kind: draws(problem, logs, part, found.z, what) for kind, what in kinds.items()}
+    sampled = {}
+    for i, (kind, what) in enumerate(kinds.items()):
+        progress.part(i + 1, len(kinds) + 1).start()
+        sampled[kind] = draws(problem, logs, part, found.z, what)
     both = problem.predict(logs, part, np.stack([problem.coordinates.nominal, estimated.values]))
     step = problem.grid.timestep * problem.grid.every
     return (
         tuple(coverage(kind, each, part.measured) for kind, each in sampled.items()),
         shown(logs, part, list(sampled.values())[-1], both, step),
     )
+
+
+def _read(
+    logs: Sequence[Log], recipe: Recipe, robot: Robot, progress: Progress
+) -> list[Trajectory]:
+    found = []
+    for i, log in enumerate(logs):
+        name = log.name if isinstance(log, Path) else log.source
+        progress.part(i, len(logs), f"reading {name}").start()
+        found.append(_trajectory(log, recipe, robot))
+    return found
 
 
 def _trajectory(log: Log, recipe: Recipe, robot: Robot) -> Trajectory:
@@ -170,40 +196,6 @@ def _trajectory(log: Log, recipe: Recipe, robot: Robot) -> Trajectory:
             f" {', '.join(robot.joints)}"
         )
     return log
-
-
-def _hashes(logs: Sequence[Trajectory]) -> dict[str, str]:
-    return {Path(log.source).name or f"log {i}": _hash(log) for i, log in enumerate(logs)}
-
-
-def _hash(log: Trajectory) -> str:
-    """Return a hash of the rows, the same whatever format they were stored in."""
-    digest = hashlib.sha256()
-    arrays: list[Array | Any] = [log.time - log.time[0], log.position, log.command]
-    if log.command_time is not None:
-        arrays.append(log.command_time - log.time[0])
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()[:16]
-
-
-def _model_hash(robot: Robot) -> str:
-    """Return a hash of the robot's description and of its model file."""
-    digest = hashlib.sha256()
-    for path in (robot.folder / "robot.toml", robot.model_path):
-        if path.is_file():
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "sim2real": sim2real.__version__,
-        "mujoco": mujoco.__version__,
-        "numpy": np.__version__,
-        "scipy": scipy.__version__,
-        "python": platform.python_version(),
-    }
 
 
 def _origin(calibration: Calibration) -> dict[str, Any]:

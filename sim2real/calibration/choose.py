@@ -1,6 +1,6 @@
 """Which of several models a robot's own logs prefer, by predicting those that were left out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim2real.calibration.problem import Problem
+from sim2real.calibration.progress import Progress
 from sim2real.errors import CalibrationError
 from sim2real.trajectory import Trajectory
 
@@ -33,7 +34,7 @@ def choose(
     logs: Sequence[Trajectory],
     *,
     seed: int,
-    on_progress: Callable[[str], None] = lambda message: None,
+    progress: Progress | None = None,
 ) -> tuple[Problem, tuple[Candidate, ...]]:
     """Return the problem with the chosen class, and how all fared; () if there is no choice.
 
@@ -49,11 +50,15 @@ def choose(
     folds = _folds(logs, choice.fold)
     problems = [problem.without(_left_out(problem, name)) for name in choice.classes]
     squares, told = [], [{} for _ in folds]
-    for name, candidate in zip(choice.classes, problems, strict=True):
-        on_progress(f"choosing a model: {name}, {len(folds)} fits")
+    progress = progress or Progress()
+    for i, (name, candidate) in enumerate(zip(choice.classes, problems, strict=True)):
+        part = progress.part(i, len(problems), f"choosing a model: {name}")
         rows = zip(folds, told, strict=True)
         squares.append(
-            [_left_out_error(candidate, logs, fold, seed, known) for fold, known in rows]
+            [
+                _left_out_error(candidate, logs, fold, seed, known, part.part(j, len(folds)))
+                for j, (fold, known) in enumerate(rows)
+            ]
         )
     table = np.array(squares)  # (class, fold)
     mean = table.mean(axis=1)
@@ -94,7 +99,12 @@ def _folds(logs: Sequence[Trajectory], fact: str) -> list[list[int]]:
 
 
 def _left_out_error(
-    problem: Problem, logs: Sequence[Trajectory], fold: list[int], seed: int, told: dict[str, float]
+    problem: Problem,
+    logs: Sequence[Trajectory],
+    fold: list[int],
+    seed: int,
+    told: dict[str, float],
+    progress: Progress,
 ) -> float:
     """Return the mean square error in the logs of a fold of a fit to the others [rad²].
 
@@ -105,10 +115,17 @@ def _left_out_error(
     hint = np.array(list((nominal | {n: told[n] for n in told if n in nominal}).values()))
     hint = at.z(np.clip(hint, at.lower, at.upper))
     fitted = [log for i, log in enumerate(logs) if i not in fold]
-    found, _ = problem.solve(fitted, seed=seed, hint=hint)
+    found, _ = problem.solve(fitted, seed=seed, hint=hint, progress=progress)
     values = at.values(found.z)
     told |= dict(zip(at.names, values.tolist(), strict=True))
     held_out = [logs[i] for i in fold]
-    windows = problem.windows(held_out, problem.recipe.windows.horizons[-1])
+    seconds = max(problem.recipe.windows.horizons)
+    windows = problem.windows(held_out, seconds)
+    if not len(windows):
+        names = ", ".join(Path(log.source).name for log in held_out)
+        raise CalibrationError(
+            f"choose: {names} cannot be predicted when left out: no window of {seconds:g} s"
+            " (windows.horizons) is in it: leave the log out, or shorten the horizons"
+        )
     error = problem.predict(held_out, windows, values[None]) - windows.measured
     return float((error**2).mean())

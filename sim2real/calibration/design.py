@@ -64,8 +64,18 @@ def design(
         on_progress: told what is being done.
 
     Raises:
+        ConfigError: the motion is to be shorter than what is fitted, or none is to be tried.
         CalibrationError: every motion leaves the limits, or no part of any is left to fit.
     """
+    cut = problem.recipe.windows
+    shortest = (cut.refine or cut.seconds) + 2.0 * cut.smooth
+    if not shortest < seconds < np.inf:
+        raise ConfigError(
+            f"seconds = {seconds:g}: a motion must be longer than a window of the recipe,"
+            f" {shortest:g} s; ten times that tells more"
+        )
+    if candidates < 1:
+        raise ConfigError(f"candidates = {candidates}: compare at least one motion")
     told: Array = np.empty((0, 0))
     best, best_score, refused = None, -np.inf, 0
     for number, excitation in enumerate(_motions(problem, seconds, candidates, seed)):

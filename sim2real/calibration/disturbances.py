@@ -6,7 +6,6 @@ away. Friction and wrong parameters leave a little everywhere, a push a lot for 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +31,7 @@ class Disturbance:
     """A push: when, on which joint, how strong."""
 
     log: str
+    """Its source."""
     joint: str
     begin: float
     """[s] from the log's first row."""
@@ -68,7 +68,7 @@ def _in_log(problem: Problem, log: Trajectory, parameters: Array) -> list[Distur
                 begin, stop = max(0.0, time[first] - _PAD), time[end - 1] + _PAD
                 found.append(
                     Disturbance(
-                        log=Path(log.source).name, joint=joint, begin=round(float(begin), 3),
+                        log=log.source, joint=joint, begin=round(float(begin), 3),
                         end=round(float(stop), 3), torque=round(peak, 4))
                 )  # fmt: skip
     return found

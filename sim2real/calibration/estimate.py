@@ -12,6 +12,7 @@ from sim2real.calibration.disturbances import Disturbance, find_disturbances
 from sim2real.calibration.fit import Fit
 from sim2real.calibration.latency import lags, with_lags
 from sim2real.calibration.problem import Problem
+from sim2real.calibration.progress import Progress
 from sim2real.calibration.residual import Residual
 from sim2real.calibration.windows import Windows
 from sim2real.parameters.posterior import Posterior
@@ -114,16 +115,23 @@ class Estimated:
         )
 
 
-def estimate(problem: Problem, logs: Sequence[Trajectory], *, seed: int) -> Estimated:
+def estimate(
+    problem: Problem, logs: Sequence[Trajectory], *, seed: int, progress: Progress | None = None
+) -> Estimated:
     """Return the fit of a problem to logs; raises CalibrationError if they hold nothing to fit.
 
     From then on the problem leaves out the stretches in which something pushed.
     """
+    progress = progress or Progress()
+    # logs that hold too little are refused before long work on them
+    windows = problem.residual(logs, problem.recipe.windows.refine).windows
+    identifiability.require_comparison(windows)
     at = problem.coordinates
     nominal = np.clip(at.nominal, at.lower, at.upper)
+    progress.start()
     lag = lags(problem, logs, nominal)
     hint = at.z(with_lags(problem, nominal, lag))
-    found, residual, pushes = _solve(problem, logs, seed, hint)
+    found, residual, pushes = _solve(problem, logs, seed, hint, progress)
     return Estimated(
         problem=problem,
         fit=found,
@@ -135,14 +143,15 @@ def estimate(problem: Problem, logs: Sequence[Trajectory], *, seed: int) -> Esti
 
 
 def _solve(
-    problem: Problem, logs: Sequence[Trajectory], seed: int, hint: Array
+    problem: Problem, logs: Sequence[Trajectory], seed: int, hint: Array, progress: Progress
 ) -> tuple[Fit, Residual, tuple[Disturbance, ...]]:
     """Return the fit without the stretches in which something pushed, told by a first fit."""
-    found, residual = problem.solve(logs, seed=seed, hint=hint)
+    found, residual = problem.solve(logs, seed=seed, hint=hint, progress=progress.span(0, 0.7))
     pushes = find_disturbances(problem, logs, problem.coordinates.values(found.z))
     if pushes:
-        problem.leave_out([(push.log, push.begin, push.end) for push in pushes])
-        found, residual = problem.solve(logs, seed=seed, start=found.z)
+        problem.leave_out([(push.log, push.begin, push.end, "pushed") for push in pushes])
+        again = progress.span(0.7, 1, "fitting without pushes")
+        found, residual = problem.solve(logs, seed=seed, start=found.z, progress=again)
     return found, residual, pushes
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import lsq_linear
 
+from sim2real.calibration.progress import Progress
 from sim2real.calibration.residual import Residual
 from sim2real.calibration.weighting import Weighting
 
@@ -52,12 +53,14 @@ class _Point:
         return self.weighting.misfit(self.e) + float(self.z @ self.z)
 
 
-def fit(residual: Residual, start: Array) -> Fit:
+def fit(residual: Residual, start: Array, progress: Progress | None = None) -> Fit:
     """Return the optimum that is reached from `start`, z (p,)."""
+    progress = progress or Progress()
     low, high = residual.coordinates.z_bounds
     z = np.clip(start, low, high)
     here, radius, steps = _point(residual, Weighting.first(residual, z), z), _RADIUS, 0
     while radius > _SMALLEST and steps < _STEPS:
+        progress.step(steps)
         information, score = _slopes(here)
         H, g = np.eye(len(z)) + information.sum(axis=0), here.z + score.sum(axis=0)
         box = np.maximum(low - here.z, -radius), np.minimum(high - here.z, radius)

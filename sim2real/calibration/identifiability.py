@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from sim2real.calibration import uncertainty
 from sim2real.calibration.windows import Windows
 from sim2real.errors import CalibrationError
 
@@ -26,6 +27,16 @@ def require_motion(windows: Windows, seconds: float) -> None:
         f" ({lost or 'they are shorter than a window'}): record more motion with"
         " `sim2real record`, or change [windows], avoid and logs.exclude in the recipe"
     )
+
+
+def require_comparison(windows: Windows) -> None:
+    """Raise CalibrationError if windows are too few to tell how much fits to them would differ."""
+    blocks = len(uncertainty.blocks(windows))
+    if blocks < 2:
+        raise CalibrationError(
+            f"the logs hold {len(windows)} windows within {uncertainty.BLOCK:g} s: how sure a fit"
+            " is follows from windows that differ: record at least 10 s of motion, or several logs"
+        )
 
 
 def verdicts(names: tuple[str, ...], information: Array, covariance: Array) -> tuple[str, ...]:

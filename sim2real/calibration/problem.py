@@ -1,7 +1,6 @@
 """What a calibration solves: a robot's model, the recipe's unknowns, and logs to compare with."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from typing import final
 
 import numpy as np
@@ -12,6 +11,7 @@ from sim2real.calibration.assignment import Assignment, assign, written_names
 from sim2real.calibration.coordinates import Coordinates
 from sim2real.calibration.fit import Fit, fit
 from sim2real.calibration.fittable import refuse_unfittable
+from sim2real.calibration.progress import Progress
 from sim2real.calibration.recipe import Recipe
 from sim2real.calibration.residual import Residual
 from sim2real.calibration.rollouts import Rollouts, calibration_model, grid_of
@@ -35,9 +35,11 @@ class Problem:
         self.robot, self.recipe = robot, recipe
         self.model = calibration_model(robot, recipe)
         parameters = ParameterSet(self.model, tuple(robot.joints), written_names(recipe))
+        _check_published(recipe, parameters)
         self.coordinates = Coordinates.of(recipe.unknowns, parameters, self.model.opt.timestep)
         self.rollouts = Rollouts(robot, self.model, parameters, nthread=nthread)
         self.grid = grid_of(robot, self.model)
+        self._left_out: dict[str, tuple[tuple[float, float, str], ...]] = {}
 
     @property
     def compared(self) -> tuple[str, ...]:
@@ -55,7 +57,7 @@ class Problem:
 
     def windows(self, logs: Sequence[Trajectory], seconds: float) -> Windows:
         """Return the windows that the recipe allows, maybe none."""
-        return cut(logs, self.recipe, self.grid, seconds)
+        return cut(logs, self.recipe, self.grid, seconds, self._left_out)
 
     def residual(self, logs: Sequence[Trajectory], seconds: float | None = None) -> Residual:
         """Return the residual of the logs' windows; raises CalibrationError if there are none."""
@@ -68,12 +70,10 @@ class Problem:
             self.rollouts, windows, self.coordinates, assignment, self.compared, model_error=error
         )
 
-    def leave_out(self, stretches: Sequence[tuple[str, float, float]]) -> None:
-        """Take no window of these stretches (name of a log, begin, end [s]) from now on."""
-        exclude = dict(self.recipe.logs.exclude)
-        for log, begin, end in stretches:
-            exclude[log] = (*exclude.get(log, ()), (begin, end))
-        self.recipe = replace(self.recipe, logs=replace(self.recipe.logs, exclude=exclude))
+    def leave_out(self, stretches: Iterable[tuple[str, float, float, str]]) -> None:
+        """Take no window of these (source of a log, begin, end [s], reason) from now on."""
+        for source, begin, end, reason in stretches:
+            self._left_out[source] = (*self._left_out.get(source, ()), (begin, end, reason))
 
     def solve(
         self,
@@ -82,6 +82,7 @@ class Problem:
         seed: int,
         start: Array | None = None,
         hint: Array | None = None,
+        progress: Progress | None = None,
     ) -> tuple[Fit, Residual]:
         """Return the best fit to logs, and the residual that it minimizes; raises CalibrationError.
 
@@ -90,12 +91,15 @@ class Problem:
             seed: of the starting points.
             start: the one place to begin at, z (p,), instead of those of the recipe's search.
             hint: one more place to look at, z (p,).
+            progress: told of each step.
         """
+        progress = progress or Progress()
         stages = [self.residual(logs)]
         if self.recipe.windows.refine is not None:
             stages.append(self.residual(logs, self.recipe.windows.refine))
         starts = self._starts(stages[0], seed, hint) if start is None else start[None]
-        fits = [_through(stages, each) for each in starts]
+        parts = [progress.part(i, len(starts)) for i in range(len(starts))]
+        fits = [_through(stages, *each) for each in zip(starts, parts, strict=True)]
         # the smallest robust scale of the residuals: an S-estimate (Rousseeuw & Yohai 1984)
         return min(fits, key=lambda found: found.weighting.noise), stages[-1]
 
@@ -120,15 +124,26 @@ class Problem:
         """Return the problem in which some parameters of the recipe are nominal."""
         kept = {n: b for n, b in self.recipe.parameters.items() if n not in parameters}
         recipe = self.recipe.fitting(kept, choose=None)
-        return Problem(self.robot, recipe, nthread=self.rollouts.nthread)
+        problem = Problem(self.robot, recipe, nthread=self.rollouts.nthread)
+        problem._left_out = dict(self._left_out)
+        return problem
 
 
-def _through(stages: Sequence[Residual], start: Array) -> Fit:
+def _through(stages: Sequence[Residual], start: Array, progress: Progress) -> Fit:
     """Return the fit to the last of the residuals, each fitted from where the one before ended."""
-    found = fit(stages[0], start)
-    for residual in stages[1:]:
-        found = fit(residual, found.z)
+    found = fit(stages[0], start, progress.part(0, len(stages)))
+    for i, residual in enumerate(stages[1:], 1):
+        found = fit(residual, found.z, progress.part(i, len(stages)))
     return found
+
+
+def _check_published(recipe: Recipe, parameters: ParameterSet) -> None:
+    for name, value in recipe.published.items():
+        low, high = parameters.bounds[parameters.names.index(name)]
+        if not low <= value <= high:
+            raise CalibrationError(
+                f"published: {name} = {value:g} is impossible: it must lie in [{low:g}, {high:g}]"
+            )
 
 
 def _check(robot: Robot, recipe: Recipe) -> None:

@@ -1,6 +1,7 @@
 """A calibration's recipe: what to fit, how to read the logs, which parts of them count."""
 
 import fnmatch
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -102,7 +103,7 @@ class Choice:
 
     def __post_init__(self) -> None:
         if len(self.classes) < 2:
-            raise ConfigError("choose: name at least two classes")
+            raise ConfigError("name at least two classes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,11 +125,17 @@ class Cut:
     """Whether windows start only where all joints stand still: for servos that hold a place."""
 
     def __post_init__(self) -> None:
-        for name in ("seconds", "stride", "smooth"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"windows: {name} = {getattr(self, name)} must be above 0")
-        if not self.horizons or not all(seconds > 0 for seconds in self.horizons):
-            raise ConfigError(f"windows: horizons = {list(self.horizons)} must be above 0")
+        for name, least in (("seconds", 0.01), ("stride", 0.001), ("smooth", 1e-4)):
+            if not least <= getattr(self, name) < math.inf:
+                raise ConfigError(
+                    f"{name} = {getattr(self, name):g} must be a time from {least:g} s on"
+                )
+        if self.refine is not None and not 0.01 <= self.refine < math.inf:
+            raise ConfigError(f"refine = {self.refine:g} must be a time from 0.01 s on")
+        if not self.min_motion >= 0:
+            raise ConfigError(f"min_motion = {self.min_motion:g} must not be negative")
+        if not self.horizons or not all(0.01 <= each < math.inf for each in self.horizons):
+            raise ConfigError(f"horizons = {list(self.horizons)} must be times from 0.01 s on")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +148,10 @@ class Logs:
     """File name or glob → stretches [s from the first row] that a hand or a fault disturbed."""
     accept: tuple[Kind, ...] = ()
     """What may speak against a log without its being refused."""
+    leave_out: tuple[Literal["frozen", "saturated", "off"], ...] = ("frozen",)
+    """Stretches that no window may enter: where a sensor froze, a drive is at a limit, drives are
+    off. The replay knows limits and drives that are off; where a limit is not known, leave them
+    out, too."""
 
     def excluded(self, source: str) -> tuple[Interval, ...]:
         """Return the stretches to leave out of the log that `source` names."""
@@ -152,6 +163,9 @@ class Logs:
             for stretch in stretches
         )
 
+    def __post_init__(self) -> None:
+        _check_stretches("logs.exclude", self.exclude)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Excitation:
@@ -160,6 +174,13 @@ class Excitation:
     seconds: float = 20.0
     amplitude: float = 0.5
     """Share of the torque limit, or of the position limits."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.seconds < math.inf or not 0 < self.amplitude <= 1:
+            raise ConfigError(
+                f"seconds = {self.seconds:g} must be above 0, and amplitude ="
+                f" {self.amplitude:g} a share of the limits, above 0 and up to 1"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,6 +233,16 @@ class Recipe:
                 )
         for name in (*self.parameters, *self.known):
             ParameterName.parse(name)
+        if not 0 <= self.model_error < 1:
+            raise ConfigError(
+                f"model_error = {self.model_error:g} must be a share of the motion, from 0 to 1"
+            )
+        if len(set(self.compare)) < len(self.compare):
+            raise ConfigError(f"compare: {list(self.compare)}: name each joint once")
+        for name in self.known:
+            if name in self.parameters:
+                raise ConfigError(f"known: {name} is told by the logs: do not estimate it as well")
+        _check_stretches("avoid", self.avoid)
         _check_choice(self)
         _ = [unknown.prior for unknown in self.unknowns]  # wrong ones are refused here
 
@@ -253,13 +284,21 @@ def find_recipe(name: str) -> Recipe:
     """Return the recipe of a shipped name or in a folder; raises ConfigError."""
     folders = {path.parent.name: path.parent
                for path in shipped.folder("calibration").glob("*/recipe.toml")}  # fmt: skip
-    folder = folders.get(name, Path(name).expanduser())
+    given = Path(name).expanduser()
+    folder = folders.get(name, given.parent if given.name == "recipe.toml" else given)
     if not (folder / "recipe.toml").is_file():
         raise ConfigError(
             f"no recipe {name!r}: give a folder with a recipe.toml, or a shipped recipe"
             f"{near(name, folders)}"
         )
     return Recipe.load(folder)
+
+
+def _check_stretches(what: str, given: Mapping[str, tuple[Interval, ...]]) -> None:
+    for name, stretches in given.items():
+        for low, high in stretches:
+            if not low < high:
+                raise ConfigError(f"{what}: {name}: [{low:g}, {high:g}] must be [begin, end]")
 
 
 def _check_choice(recipe: Recipe) -> None:

@@ -9,6 +9,7 @@ from sim2real.calibration.bands import Coverage, Shown
 from sim2real.calibration.choose import Candidate
 from sim2real.calibration.disturbances import Disturbance
 from sim2real.calibration.estimate import Estimate
+from sim2real.calibration.segments import Segments
 from sim2real.calibration.validation import Prediction
 from sim2real.errors import CalibrationError
 from sim2real.parameters.posterior import Posterior
@@ -40,6 +41,10 @@ class Calibration:
     """Classes of models that were tried; empty if there was one."""
     disturbances: tuple[Disturbance, ...]
     """Stretches of fitted logs that no parameters explain: hands, collisions."""
+    segments: tuple[Segments, ...]
+    """Stretches of fitted and held-out logs with dead sensors, at limits, with drives off."""
+    horizons: tuple[float, ...]
+    """Lengths of prediction at which it has to be better than the nominal model [s]."""
     windows: int
     """How many were fitted."""
     dropped: dict[str, int]
@@ -63,14 +68,22 @@ class Calibration:
     @property
     def objections(self) -> tuple[str, ...]:
         """Why it may not be published; empty if it may."""
-        if not self.held_out:
+        if not self.held_out_logs:
             return ("no log was held out: nothing shows that it predicts better than the nominal",)
-        return tuple(
+        predicted = {p.seconds for p in self.held_out}
+        worse = [
             f"after {p.seconds:g} s it is {p.calibrated:.4g} rad off, the nominal model"
             f" {p.nominal:.4g} rad ({p.windows} held-out windows)"
             for p in self.held_out
             if not p.calibrated < p.nominal
-        )
+        ]
+        unseen = [f"{s:g} s" for s in self.horizons if s not in predicted]
+        if unseen:
+            worse.append(
+                f"no held-out log has a window of {' or '.join(unseen)}: nothing shows what it"
+                " predicts so far ahead"
+            )
+        return tuple(worse)
 
     def save(self, folder: Path) -> None:
         """Write the posteriors and `calibration.json`, each whole or not at all."""
@@ -85,6 +98,12 @@ class Calibration:
         config.write_atomically(folder / "calibration.json", text.encode())
 
 
+def require_unit(unit: str) -> None:
+    """Raise CalibrationError if `unit` is no name that a folder can have."""
+    if not unit or Path(unit).name != unit or unit in (".", ".."):
+        raise CalibrationError(f"unit {unit!r} must be a name, as of a serial number: no path")
+
+
 def publish(calibration: Calibration, folder: Path, unit: str) -> Path:
     """Write a calibration to `folder/<robot>/<unit>/` and return that; the gate before training.
 
@@ -96,8 +115,7 @@ def publish(calibration: Calibration, folder: Path, unit: str) -> Path:
             f"not published as {unit!r}: {'; '.join(calibration.objections)}. The diagnostics stay"
             " where they were written: look for pushes, missing parameters, or add logs"
         )
-    if not unit or Path(unit).name != unit:
-        raise CalibrationError(f"unit {unit!r} must be a name, as of a serial number: no path")
+    require_unit(unit)
     place = folder / calibration.robot / unit
     calibration.save(place)
     return place

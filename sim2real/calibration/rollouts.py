@@ -15,6 +15,8 @@ from sim2real.sim.mujoco_batch import MujocoSimulator
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
+_LONGEST_DELAY = 2.0
+"""Each physics step of a delay is held in memory, in each of thousands of simulations [s]."""
 _MOST_NUMBERS = 30_000_000
 """Commands and recorded positions of one batch: about 250 MB."""
 
@@ -26,7 +28,13 @@ def calibration_model(robot: Robot, recipe: Recipe) -> mujoco.MjModel:
         for unknown in recipe.unknowns
         if unknown.parameter.startswith("actuator.") and unknown.parameter.endswith(".delay")
     ]
-    model = compile_model(robot, max_delay=max(delays, default=0.0))
+    longest = max(delays, default=0.0)
+    if longest > _LONGEST_DELAY:
+        raise CalibrationError(
+            f"a delay of up to {longest:g} s: a fit looks for delays of at most"
+            f" {_LONGEST_DELAY:g} s: narrow its prior or its bounds"
+        )
+    model = compile_model(robot, max_delay=longest)
     if recipe.commands == "measured":
         model.actuator_forcelimited[:] = 0  # what acted was below the limit already
         model.jnt_actfrclimited[:] = 0

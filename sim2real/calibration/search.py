@@ -32,7 +32,7 @@ class Search:
     def __post_init__(self) -> None:
         if self.starts < 1 or self.generations < 0:
             raise ConfigError(
-                f"search: starts = {self.starts} must be at least 1,"
+                f"starts = {self.starts} must be at least 1,"
                 f" generations = {self.generations} at least 0"
             )
 

@@ -177,7 +177,8 @@ def _frozen(log: Trajectory, i: int) -> NDArray[np.bool_]:
     """Return in which rows (t,) the sensor repeats a position although the joint moves.
 
     Positions at rest repeat, too. A sensor that froze jumps at its end by more than it ever moves
-    from row to row, or told a velocity all the while.
+    from row to row, or told a velocity all the while, of more than a few of the sensor's steps: at
+    rest some tell one or two.
     """
     position, velocity = log.position[:, i], log.velocity[:, i]
     frozen, still = np.zeros(len(position), bool), np.zeros(len(position) - 1, bool)
@@ -188,6 +189,7 @@ def _frozen(log: Trajectory, i: int) -> NDArray[np.bool_]:
     if not step:
         return frozen
     usual = float(np.quantile(moves[moves > 0], 0.99))
+    slow = 4.0 * resolution(velocity)
     for first, end in runs(still):
         length = float(log.time[end] - log.time[first]) * 1e-9
         if length < _LEAST or end - first < 4:
@@ -195,7 +197,8 @@ def _frozen(log: Trajectory, i: int) -> NDArray[np.bool_]:
         jump = abs(position[end + 1] - position[end]) if end < len(still) else 0.0
         speeds = velocity[first + 1 : end]
         slowest = float(np.abs(speeds).min()) if np.ptp(np.sign(speeds)) == 0 else 0.0
-        if jump > 2.0 * usual + 4.0 * step or slowest * length > 20.0 * step:
+        moved = slowest > slow and slowest * length > 20.0 * step
+        if jump > 2.0 * usual + 4.0 * step or moved:
             frozen[first : end + 1] = True
     return frozen
 

@@ -15,7 +15,7 @@ from sim2real.calibration.windows import Windows
 
 Array = NDArray[np.float64]
 
-_BLOCK = 2.0
+BLOCK = 2.0
 """Windows that start within this time of each other are taken as dependent [s]."""
 
 
@@ -29,13 +29,13 @@ def within_logs(fit: Fit, windows: Windows) -> Array:
     """
     p = len(fit.z)
     information = np.eye(p) + fit.information.sum(axis=0)
-    blocks = _blocks(windows)
-    without = [information - fit.information[rows].sum(axis=0) for rows in blocks]
-    scores = [fit.score[rows].sum(axis=0) for rows in blocks]
+    parts = blocks(windows)
+    without = [information - fit.information[rows].sum(axis=0) for rows in parts]
+    scores = [fit.score[rows].sum(axis=0) for rows in parts]
     steps = np.array([np.linalg.solve(A, g) for A, g in zip(without, scores, strict=True)])
     steps -= steps.mean(axis=0)
     inverse = np.linalg.inv(information)
-    count = len(blocks)
+    count = len(parts)
     jackknife = (count - 1) / count * steps.T @ steps + inverse @ inverse
     root = np.linalg.inv(np.linalg.cholesky(information)).T.astype(np.float64)
     return _compared(jackknife, root, lambda values: _beyond_chance(values, count - 1))
@@ -67,8 +67,9 @@ def capped_at_prior(covariance: Array) -> Array:
     return _eigenvalues(covariance, 0.0, 1.0)
 
 
-def _blocks(windows: Windows) -> list[NDArray[np.int64]]:
-    keys = np.stack([windows.log, (windows.start // _BLOCK).astype(np.int64)], axis=1)
+def blocks(windows: Windows) -> list[NDArray[np.int64]]:
+    """Return the rows of the windows that are taken as dependent, block by block."""
+    keys = np.stack([windows.log, (windows.start // BLOCK).astype(np.int64)], axis=1)
     _, block = np.unique(keys, axis=0, return_inverse=True)
     return [np.flatnonzero(block == i) for i in range(block.max() + 1)]
 

@@ -1,7 +1,7 @@
 """Logs cut into windows: a start state, the commands, and the positions to predict."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from sim2real.calibration.recipe import Cut, Recipe
 from sim2real.calibration.smoothing import State, local_state, resting_state
 from sim2real.trajectory import Array, Trajectory
+
+Stretches = Mapping[str, Sequence[tuple[float, float, str]]]
+"""Source of a log → stretches that no window may enter: begin, end [s], and the reason."""
 
 _STAMP_SLACK = 1e-6
 """A command stamped this much after a physics step still acts in it: stamps are rounded [s]."""
@@ -74,10 +77,28 @@ class Windows:
         return replace(self, **taken)
 
 
-def cut(logs: Sequence[Trajectory], recipe: Recipe, grid: Grid, seconds: float) -> Windows:
-    """Return the windows of `seconds` that the recipe allows, maybe none."""
+def cut(
+    logs: Sequence[Trajectory],
+    recipe: Recipe,
+    grid: Grid,
+    seconds: float,
+    left_out: Stretches | None = None,
+) -> Windows:
+    """Return the windows of `seconds` that the recipe allows, maybe none.
+
+    Args:
+        logs: what was recorded.
+        recipe: how to cut, and what to leave out.
+        grid: of the samples.
+        seconds: length of each window.
+        left_out: stretches that were found to be no part of what is to be explained.
+    """
     dropped: Counter[str] = Counter()
-    parts = [_cut_log(i, log, recipe, grid, seconds, dropped) for i, log in enumerate(logs)]
+    bad = left_out or {}
+    parts = [
+        _cut_log(i, log, recipe, grid, seconds, dropped, bad.get(log.source, ()))
+        for i, log in enumerate(logs)
+    ]
     njoint, ncommand = len(logs[0].joints), len(logs[0].driven)
     nsample = grid.samples(seconds)
     shapes = {
@@ -117,6 +138,7 @@ def _cut_log(
     grid: Grid,
     seconds: float,
     dropped: Counter[str],
+    left_out: Sequence[tuple[float, float, str]],
 ) -> list[dict[str, Array | float]]:
     time, position = log.seconds, _unwrapped(log.position, grid.hinge)
     still = recipe.windows.min_motion
@@ -126,7 +148,7 @@ def _cut_log(
     for first in _starts(time, position, recipe.windows, seconds):
         end = int(np.searchsorted(time, time[first] + seconds - _STAMP_SLACK))
         part = slice(int(first), end + 1)  # to the row at the end or beyond, to see a gap there
-        reason = _reason_to_drop(log, position, part, recipe, grid.hinge)
+        reason = _reason_to_drop(log, position, part, recipe, grid.hinge, left_out)
         if not reason and np.ptp(position[part], axis=0).max() < still:
             reason = "at rest"
         if reason:
@@ -166,7 +188,12 @@ def _at_rest(time: Array, position: Array, smooth: float) -> NDArray[np.bool_]:
 
 
 def _reason_to_drop(
-    log: Trajectory, position: Array, part: slice, recipe: Recipe, hinge: NDArray[np.bool_]
+    log: Trajectory,
+    position: Array,
+    part: slice,
+    recipe: Recipe,
+    hinge: NDArray[np.bool_],
+    left_out: Sequence[tuple[float, float, str]],
 ) -> str:
     time = log.seconds
     steps = np.diff(time[part])
@@ -175,6 +202,9 @@ def _reason_to_drop(
     begin, end = time[part.start] - recipe.windows.smooth, time[part.stop - 1]
     if any(low < end and begin < high for low, high in recipe.logs.excluded(log.source)):
         return "excluded by the recipe"
+    for low, high, reason in left_out:
+        if low < end and begin < high:
+            return reason
     for joint, stretches in recipe.avoid.items():
         column = log.joints.index(joint)
         if _enters(position[part, column], stretches, bool(hinge[column])):

@@ -1,20 +1,30 @@
 """`sim2real calibrate`: estimate dynamics parameters from recorded logs."""
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.table import Table
+from rich.table import Column, Table
 
 from sim2real import shipped
 from sim2real.calibration.calibrate import calibrate
 from sim2real.calibration.logs.bags import is_bag
 from sim2real.calibration.recipe import Recipe, find_recipe
-from sim2real.calibration.result import Calibration, publish
-from sim2real.commands.console import Flag, Maybe, console, notes, options, print_json
+from sim2real.calibration.result import Calibration, publish, require_unit
+from sim2real.calibration.segments import WORDS
+from sim2real.commands.console import (
+    Flag,
+    Maybe,
+    console,
+    notes,
+    options,
+    passing_bar,
+    print_json,
+)
 from sim2real.errors import ConfigError
 
 _LOGS = tyro.conf.arg(metavar="LOG ...", help_behavior_hint="")
@@ -30,8 +40,10 @@ class Calibrate:
 
     recipe: Annotated[str, tyro.conf.Positional]
     """A recipe that ships with the package, or a folder with a recipe.toml."""
-    logs: Annotated[tuple[Path, ...], _LOGS, tyro.conf.Positional]
+    files: Annotated[tuple[Path, ...], _LOGS, tyro.conf.Positional] = ()
     """Log files to fit; or one folder, of which the recipe says which files to fit and hold out."""
+    logs: Annotated[tuple[Path, ...], _LOGS] = ()
+    """The same, as an option."""
     held_out: Annotated[tuple[Path, ...], _LOGS] = ()
     """Log files that are only predicted, never fitted."""
     output: Maybe[Path] = None
@@ -64,24 +76,37 @@ def main(arguments: Sequence[str]) -> None:
     robot = shipped.find_robot(chosen.robot or recipe.robot)
     fit_logs, held_out = _logs(chosen, recipe)
     output = chosen.output or Path("runs") / f"{robot.name}-calibration"
-    with notes.status("calibrating") as status:
+    _require_places(output, chosen.publish)
+    with passing_bar() as draw:
         result = calibrate(
             robot, recipe, fit_logs, held_out, seed=chosen.seed, nthread=chosen.nthread,
-            on_progress=status.update)  # fmt: skip
+            on_progress=draw)  # fmt: skip
     result.save(output)
     if chosen.report:
         _write_report(output / "calibration.html", result)
-    published = None if chosen.publish is None else publish(
-        result, Path("calibration"), chosen.publish)  # fmt: skip
     if chosen.json:
         print_json(json.loads((output / "calibration.json").read_text()))
-        return
-    _show(result)
-    console.print(f"posterior: {output / 'posterior.toml'}")
-    if chosen.report:
-        console.print(f"report: {output / 'calibration.html'}")
-    if published is not None:
-        console.print(f"published: {published}")
+    else:
+        _show(result)
+        console.print(f"posterior: {output / 'posterior.toml'}")
+        if chosen.report:
+            console.print(f"report: {output / 'calibration.html'}")
+    if chosen.publish is not None:
+        published = publish(result, Path("calibration"), chosen.publish)
+        (notes if chosen.json else console).print(f"published: {published}")
+
+
+def _require_places(output: Path, unit: str | None) -> None:
+    """Refuse what could not be written at the end before anything is computed."""
+    if unit is not None:
+        require_unit(unit)
+    for place in (output, *output.parents):
+        if place.exists():
+            if not place.is_dir():
+                raise ConfigError(f"--output {output}: {place} is a file: give a folder")
+            if not os.access(place, os.W_OK):
+                raise ConfigError(f"--output {output}: {place} may not be written: give another")
+            return
 
 
 def _recipe(chosen: Calibrate) -> Recipe:
@@ -102,19 +127,34 @@ def _write_report(path: Path, result: Calibration) -> None:
 
 
 def _logs(chosen: Calibrate, recipe: Recipe) -> tuple[list[Path], list[Path]]:
-    if not chosen.logs:
+    logs = [*chosen.files, *chosen.logs]
+    if not logs:
         raise ConfigError("no logs to fit: name log files, or one folder of them")
-    if len(chosen.logs) == 1 and chosen.logs[0].is_dir() and not is_bag(chosen.logs[0]):
-        folder = chosen.logs[0]
+    if len(logs) == 1 and logs[0].is_dir() and not is_bag(logs[0]):
+        folder = logs[0]
         return recipe.fit_files(folder), list(chosen.held_out) or recipe.held_out_files(folder)
-    missing = [str(path) for path in (*chosen.logs, *chosen.held_out) if not path.exists()]
+    missing = [str(path) for path in (*logs, *chosen.held_out) if not path.exists()]
     if missing:
         raise ConfigError(f"no such log: {', '.join(missing)}")
-    return list(chosen.logs), list(chosen.held_out)
+    return logs, list(chosen.held_out)
 
 
 def _show(result: Calibration) -> None:
-    table = Table("parameter", "nominal", "estimate", "95 % interval", "", box=None)
+    _show_parameters(result)
+    _show_errors(result)
+    _show_left_out(result)
+    if result.held_out_logs and not result.improves:
+        console.print(
+            f"warning: {'; '.join(result.objections)}: do not train on it before you know why",
+            style="yellow",
+        )
+
+
+def _show_parameters(result: Calibration) -> None:
+    # what does not fit is folded, not cut: a name without its end says nothing
+    table = Table(Column("parameter", overflow="fold"), box=None)
+    for title in ("nominal", "estimate", "95 % interval", ""):
+        table.add_column(title, no_wrap=True)
     for row in result.estimates:
         interval = f"{row.interval[0]:.4g} to {row.interval[1]:.4g}"
         verdict = row.verdict if row.identified else "not identified"
@@ -123,6 +163,9 @@ def _show(result: Calibration) -> None:
     for row in result.estimates:
         if not row.identified:
             console.print(f"{row.name}: {row.verdict.removeprefix('not identified: ')}")
+
+
+def _show_errors(result: Calibration) -> None:
     errors = Table("open-loop error", "windows", "nominal", "calibrated", "", box=None)
     for kind, rows in (("fitted logs", result.fitted), ("held-out logs", result.held_out)):
         for row in rows:
@@ -135,18 +178,20 @@ def _show(result: Calibration) -> None:
         )
     if result.widened > 1.0:
         console.print(f"the posterior was widened {result.widened:.3g} times in variance to do so")
+
+
+def _show_left_out(result: Calibration) -> None:
     for push in result.disturbances:
         console.print(
-            f"pushed: {push.log} at {push.joint} from {push.begin:.2f} to {push.end:.2f} s,"
-            f" {push.torque:.3g} Nm: left out"
+            f"pushed: {Path(push.log).name} at {push.joint} from {push.begin:.2f} to"
+            f" {push.end:.2f} s, {push.torque:.3g} Nm: left out"
         )
+    for part in result.segments:
+        place = f"{Path(part.log).name}{' at ' + part.joint if part.joint else ''}"
+        end = "replayed so" if part.fitted else "left out"
+        console.print(f"{WORDS[part.kind]}: {place} for {part.seconds:.2f} s: {end}")
     dropped = ", ".join(f"{count} {reason}" for reason, count in result.dropped.items())
     console.print(
         f"{result.windows} windows fitted in {result.fit_seconds:.1f} s"
         + (f"; left out: {dropped}" if dropped else "")
     )
-    if result.held_out and not result.improves:
-        console.print(
-            "[yellow]warning[/yellow]: on the held-out logs it does not beat the nominal model at"
-            " every horizon: do not train on it before you know why"
-        )

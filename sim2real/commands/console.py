@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar
 
 import numpy as np
@@ -48,10 +49,30 @@ def print_json(value: Any) -> None:
     print(json.dumps(_plain(value), allow_nan=False))  # noqa: T201
 
 
-def progress_bar(unit: str = "steps") -> Progress:
+@contextmanager
+def passing_bar() -> Iterator[Callable[[str, float], None]]:
+    """Yield what draws a message and the share of the work that is done, as a bar.
+
+    It leaves nothing behind, and writes nothing to a file.
+    """
+    if not notes.is_terminal:
+        yield lambda message, share: None
+        return
+    with progress_bar("%", transient=True) as bar:
+        task = bar.add_task("", total=100, note="")
+
+        def draw(message: str, share: float) -> None:
+            bar.update(task, description=message, completed=100 * share)
+            bar.refresh()
+
+        yield draw
+
+
+def progress_bar(unit: str = "steps", *, transient: bool = False) -> Progress:
     """Return a progress bar with room for a note at its end.
 
-    It is drawn when it is updated: a thread that draws would take time from a control loop.
+    It is drawn when it is updated: a thread that draws would take time from a control loop. A
+    transient one disappears at its end.
     """
     return Progress(
         TextColumn("[bold]{task.description}"),
@@ -62,6 +83,7 @@ def progress_bar(unit: str = "steps") -> Progress:
         TextColumn("{task.fields[note]}"),
         console=notes,
         auto_refresh=False,
+        transient=transient,
     )
 
 

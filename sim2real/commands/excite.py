@@ -62,7 +62,7 @@ def main(arguments: Sequence[str]) -> None:
     problem = Problem(
         robot, replace(recipe, commands="sent", runs={}, known={}, choose=None),
         nthread=chosen.nthread)  # fmt: skip
-    seconds = chosen.seconds or recipe.excitation.seconds
+    seconds = recipe.excitation.seconds if chosen.seconds is None else chosen.seconds
     with notes.status("designing") as status:
         found = design(
             problem, seconds=seconds, candidates=chosen.candidates, seed=chosen.seed,

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from sim2real.calibration.bands import Shown
 from sim2real.calibration.result import Calibration
+from sim2real.calibration.segments import WORDS
 from sim2real.evaluation.drawing import COLOURS, TRUTH, figure
 from sim2real.evaluation.page import section, table, write_page
 
@@ -27,7 +28,7 @@ def write_calibration_report(path: Path, calibration: Calibration) -> None:
                 "Windows from the best predicted one to the worst: measured (black, dotted),"
                 " nominal (orange) and calibrated model (blue), and the band that should hold 90 %"
                 " of what is measured.",
-                _signals(calibration.shown, calibration),
+                _signals(calibration.shown),
             )
         )
     sections += [
@@ -35,7 +36,11 @@ def write_calibration_report(path: Path, calibration: Calibration) -> None:
         section(
             "By joint", "Root mean square errors of the longest horizon.", _joints(calibration)
         ),
-        section("What was left out", _left_out(calibration), _pushes(calibration)),
+        section(
+            "Stretches left out, or told",
+            _left_out(calibration),
+            _pushes(calibration) + _segments(calibration),
+        ),
         section("Origin", "What this page is of.", _origin(calibration)),
     ]
     if calibration.candidates:
@@ -101,9 +106,10 @@ def _numbers(values: Sequence[float]) -> list[str]:
 
 
 def _told(calibration: Calibration) -> str:
+    bars = "Bars hold 95 %, dark lines in them what the Jacobian alone would claim, ticks are"
     if all(estimate.identified for estimate in calibration.estimates):
-        return "All of them are told by the logs. Bars hold 95 %, ticks are nominal values."
-    return "Bars hold 95 %, ticks are nominal values; faint ones are not told by the logs."
+        return f"All of them are told by the logs. {bars} nominal values."
+    return f"{bars} nominal values; faint ones are not told by the logs."
 
 
 def _parameters(calibration: Calibration) -> str:
@@ -117,6 +123,9 @@ def _parameters(calibration: Calibration) -> str:
             low, high, value, nominal = (points - points.min()) / scale
             alpha = 1.0 if estimate.identified else 0.35
             axes.plot([low, high], [row, row], color=_CALIBRATED, lw=6, alpha=0.4 * alpha)
+            if estimate.jacobian_interval is not None:
+                claimed = (np.array(estimate.jacobian_interval) - points.min()) / scale
+                axes.plot(claimed, [row, row], color=_CALIBRATED, lw=2, alpha=alpha)
             axes.plot([value], [row], "o", color=_CALIBRATED, alpha=alpha)
             axes.plot([nominal], [row], "|", color=TRUTH, markersize=12, markeredgewidth=2)
         axes.set_yticks(range(len(estimates)), [estimate.name for estimate in estimates])
@@ -128,7 +137,8 @@ def _parameters(calibration: Calibration) -> str:
             estimate.name,
             f"{estimate.nominal:.4g}",
             f"{estimate.value:.4g}",
-            f"{estimate.interval[0]:.4g} to {estimate.interval[1]:.4g}",
+            _interval(estimate.interval),
+            _interval(estimate.jacobian_interval),
             "yes" if estimate.identified else "no",
         )
         for estimate in estimates
@@ -138,12 +148,16 @@ def _parameters(calibration: Calibration) -> str:
         .replace("<section><h2></h2>", "")
         .replace("</section>", "")
     )
-    head = ("parameter", "nominal", "estimate", "95 % interval", "told")
+    head = ("parameter", "nominal", "estimate", "95 % interval", "Jacobian alone", "told")
     return image[0] + table(head, rows) + reasons
 
 
-def _signals(windows: Sequence[Shown], calibration: Calibration) -> str:
-    joints = list((calibration.fitted or calibration.held_out)[0].by_joint or {})[:4]
+def _interval(interval: tuple[float, float] | None) -> str:
+    return "" if interval is None else f"{interval[0]:.4g} to {interval[1]:.4g}"
+
+
+def _signals(windows: Sequence[Shown]) -> str:
+    joints = windows[0].joints[:4]
     shape = (len(joints), len(windows)) if len(joints) > 1 else ((len(windows) + 1) // 2, 2)
     with figure(7.0, 0.5 + 1.7 * shape[0]) as (canvas, image):
         grid = canvas.subplots(*shape, sharex=True, squeeze=False)
@@ -218,13 +232,24 @@ def _left_out(calibration: Calibration) -> str:
 def _pushes(calibration: Calibration) -> str:
     if not calibration.disturbances:
         return ""
-    return table(
-        ("pushed by something that is no part of the model", "joint", "from", "to", "torque"),
-        [
-            (push.log, push.joint, f"{push.begin:.2f} s", f"{push.end:.2f} s", f"{push.torque:.3g}")
-            for push in calibration.disturbances
-        ],
-    )
+    rows = [
+        (Path(push.log).name, push.joint, f"{push.begin:.2f} s", f"{push.end:.2f} s",
+         f"{push.torque:.3g}")
+        for push in calibration.disturbances
+    ]  # fmt: skip
+    head = ("pushed by something that is no part of the model", "joint", "from", "to", "torque")
+    return table(head, rows)
+
+
+def _segments(calibration: Calibration) -> str:
+    if not calibration.segments:
+        return ""
+    rows = [
+        (Path(part.log).name, part.joint, WORDS[part.kind], f"{part.seconds:.2f} s",
+         "replayed so" if part.fitted else "left out")
+        for part in calibration.segments
+    ]  # fmt: skip
+    return table(("log", "joint", "what was found", "for", ""), rows)
 
 
 def _candidates(calibration: Calibration) -> str:

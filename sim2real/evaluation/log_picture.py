@@ -37,7 +37,7 @@ def _draw_steps(canvas: FigureBase, log: Trajectory, stretches: Sequence[Stretch
     if steps.max() > 5 * np.median(steps):
         logarithmic(axes, "y")
     else:
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.3 * float(steps.max()))  # even steps are a line: not on the frame
     axes.set_xlim(0, log.seconds[-1])
     axes.set_title(f"stamps: {len(log.time):,} rows at {log.rate:.4g} Hz", loc="left", fontsize=10)
     kinds = dict.fromkeys(stretch.kind for stretch in stretches)

@@ -95,7 +95,7 @@ def close_gap(  # noqa: PLR0913 - what is compared, with what, and how long
                 return Closing(rounds=tuple(done), reason="no suspect")
             recipe = _with(recipe, suspect)
         calibration = calibrate(robot, recipe, fit_logs, held_out_logs, seed=seed, nthread=nthread,
-                                on_progress=on_progress)  # fmt: skip
+                                on_progress=lambda message, _: on_progress(message))  # fmt: skip
         done.append(judged(calibration, tuple(recipe.parameters)))
     told = not done[-1].gap.indistinguishable
     return Closing(rounds=tuple(done), reason="rounds" if told else "indistinguishable")

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from sim2real.calibration.calibrate import calibrate
+from sim2real.calibration.problem import Problem
+from sim2real.calibration.recipe import Cut
 from sim2real.calibration.result import Calibration
 from sim2real.calibration.rollouts import Rollouts
 from sim2real.errors import CalibrationError
@@ -104,6 +106,31 @@ def test_a_log_at_rest_is_refused(pendulum, recipe, record, noisy):
     log = noisy(record({"body.bob.mass": 0.6}, amplitude=0.0, seconds=5.0))
     with pytest.raises(CalibrationError, match=r"window of 0.5 s to fit \(9 at rest\)"):
         calibrate(pendulum, recipe("body.bob.mass"), [log])
+
+
+def test_a_log_that_nothing_is_compared_with_tells_no_certainty(pendulum, recipe, record):
+    with pytest.raises(CalibrationError, match=r"3 windows within 2 s.*several logs"):
+        calibrate(pendulum, recipe("body.bob.mass"), [record({}, seconds=2.0)])
+
+
+def test_few_windows_are_enough(pendulum, recipe, record, noisy):
+    few = Cut(stride=2.0, horizons=(0.5,))
+    log = noisy(record({"body.bob.mass": 0.6}, seconds=5.0))
+    result = calibrate(pendulum, recipe("body.bob.mass", windows=few), [log])
+    assert result.windows == 3
+    assert len(result.coverage) == 5
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"published": {"body.bob.mass": -1.0}}, "-1 is impossible"),
+        ({"priors": {"actuator.pivot.delay": {"set": [0.0, 1e9]}}}, "at most 2 s"),
+    ],
+)
+def test_what_is_impossible_is_refused_before_the_fit(pendulum, recipe, fields, says):
+    with pytest.raises(CalibrationError, match=says):
+        Problem(pendulum, recipe("body.bob.mass", **fields))
 
 
 def test_names_that_the_robot_has_not_are_refused(pendulum, recipe, record):

@@ -82,6 +82,14 @@ def test_a_sensor_that_froze_is_found_and_one_at_rest_is_not(swing, pendulum):
     assert kinds(survey(replace(swing, position=position, velocity=velocity), pendulum)) == []
 
 
+def test_a_tachometer_that_is_off_by_a_step_freezes_no_joint_at_rest(swing, pendulum):
+    position = np.round(swing.position / 1e-3) * 1e-3
+    velocity = np.round(swing.velocity / 0.024) * 0.024
+    position[600:] = position[600]
+    velocity[600:] = 0.024 * (1 + np.arange(400)[:, None] % 2)  # as of an XL330 that sticks
+    assert kinds(survey(replace(swing, position=position, velocity=velocity), pendulum)) == []
+
+
 def test_an_encoders_steps_are_no_freezing(swing, pendulum):
     slow = np.round(0.02 * swing.position / 2.9e-3) * 2.9e-3
     assert kinds(survey(replace(swing, position=slow, velocity=0.02 * swing.velocity))) == []

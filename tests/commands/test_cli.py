@@ -360,6 +360,20 @@ def test_a_row_that_breaks_off_is_refused(refuses, tmp_path):
     refuses("calibrate", recipe, path, says=("row 200 has 2 values", "names 3"))
 
 
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_columns_that_are_parted_otherwise_are_said_to_be_so(refuses, tmp_path, mark):
+    path, recipe = log(tmp_path), recipe_folder(tmp_path)
+    path.write_text(path.read_text().replace(",", mark))
+    refuses("calibrate", recipe, path, says=(repr(mark), "commas between"))
+    refuses("log", path, says=(repr(mark), "commas between"))
+
+
+def test_an_impossible_seed_is_refused_and_a_recipe_may_be_named_by_its_file(refuses, tmp_path):
+    path, recipe = log(tmp_path), recipe_folder(tmp_path) / "recipe.toml"
+    refuses("calibrate", recipe, path, "--seed", "-1", says=("seed = -1",))
+    refuses("calibrate", recipe, path, "--nthread", "0", says=("nthread = 0",))
+
+
 @pytest.mark.parametrize("text", ["", "t,q,tau\n"])
 def test_an_empty_log_is_refused(refuses, tmp_path, text):
     path, recipe = log(tmp_path), recipe_folder(tmp_path)
@@ -403,6 +417,14 @@ def test_a_log_of_a_robot_at_rest_is_refused(refuses, tmp_path):
 def test_a_wrong_recipe_is_refused(refuses, tmp_path, old, new, says):
     recipe, path = recipe_folder(tmp_path, old, new), log(tmp_path)
     refuses("calibrate", recipe, path, "--output", "out", says=says)
+
+
+def test_what_could_not_be_written_is_refused_before_the_fit(refuses, tmp_path):
+    recipe, path = recipe_folder(tmp_path), log(tmp_path)
+    (tmp_path / "file").touch()
+    refuses("calibrate", recipe, path, "--output", "file", says=("file is a file", "give a folder"))
+    refuses("calibrate", recipe, path, "--output", "file/x", says=("file is a file",))
+    refuses("calibrate", recipe, path, "--publish", "../x", says=("'../x'", "no path"))
 
 
 def test_logs_that_are_not_there_are_refused(refuses, tmp_path):

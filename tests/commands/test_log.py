@@ -1,10 +1,13 @@
 """`sim2real log`, and what the verbs say of logs that cannot be right."""
 
+import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 RECIPE = """\
 robot = "pendulum"
@@ -103,6 +106,44 @@ def test_a_log_that_is_read_wrong_is_refused(sim2real, refuses, swing, factors, 
     assert all(words in told.err for words in says)
 
 
+def test_a_calibration_is_shown_also_if_it_is_not_published(sim2real, swing, tmp_path):
+    swing()
+    text = (tmp_path / "recipe" / "recipe.toml").read_text()
+    (tmp_path / "recipe" / "recipe.toml").write_text(text + "[windows]\nhorizons = [0.5]\n")
+    rows = (tmp_path / "log.csv").read_text().splitlines()
+    (tmp_path / "check.csv").write_text("\n".join([rows[0], *rows[301:]]) + "\n")
+    (tmp_path / "log.csv").write_text("\n".join(rows[:301]) + "\n")
+    call = ("calibrate", "recipe", "--logs", "log.csv", "--nthread", "1")
+    told = sim2real(*call, "--publish", "7")
+    assert told.code == 2
+    assert "body.bob.mass" in told.out
+    assert "not published as '7': no log was held out" in told.err
+    assert not (tmp_path / "calibration").exists()
+    told = sim2real(*call, "--held-out", "check.csv", "--publish", "7", "--no-report", "--json")
+    better = json.loads(told.out)["improves"]
+    assert told.code == (0 if better else 2)
+    assert (tmp_path / "calibration" / "pendulum" / "7").exists() == better
+    told = sim2real(*call, "--held-out", "log.csv")
+    assert told.code == 2
+    assert "which is fitted" in told.err
+
+
+def test_a_long_name_is_folded_not_cut(monkeypatch):
+    from sim2real.calibration.estimate import Estimate
+    from sim2real.commands import calibrate
+
+    name = "runs.payload: joint.shoulder_lift.frictionloss"
+    row = Estimate(name=name, nominal=0.123456, value=0.123456, interval=(0.011111, 0.999999),
+                   verdict="identified")  # fmt: skip
+    drawn = io.StringIO()
+    monkeypatch.setattr(calibrate, "console", Console(file=drawn, width=80))
+    calibrate._show_parameters(SimpleNamespace(estimates=[row]))  # type: ignore[arg-type]
+    lines = drawn.getvalue().splitlines()
+    parts = [line[: lines[0].index("nominal")].strip() for line in lines[1:]]
+    assert "".join(parts).replace(" ", "") == name.replace(" ", "")
+    assert "0.01111 to 1" in lines[1]
+
+
 def test_what_the_recipe_accepts_is_read_all_the_same(sim2real, swing, tmp_path):
     path = swing(v=-1.0)
     (tmp_path / "recipe" / "recipe.toml").write_text(RECIPE + '[logs]\naccept = ["sign"]\n')
@@ -113,5 +154,7 @@ def test_a_file_that_is_no_log_is_refused(refuses, tmp_path):
     (tmp_path / "log.xlsx").touch()
     refuses("log", "log.xlsx", says=("format '.xlsx'", ".csv", ".mcap"))
     refuses("log", "gone.csv", says=("no such file",))
+    (tmp_path / "folder").mkdir()
+    refuses("log", "folder", says=("none that rosbag2 wrote", "metadata.yaml"))
     (tmp_path / "text.mcap").write_text("no recording")
     refuses("log", "text.mcap", says=("not an MCAP file",))

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from sim2real.calibration.logs.bags import SUFFIXES, is_bag, open_bag
+from sim2real.calibration.logs.bags import is_bag, open_bag
+from sim2real.calibration.logs.formats import unreadable
 from sim2real.calibration.logs.tables import TABLES
-from sim2real.errors import LogError, known
+from sim2real.errors import LogError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +32,7 @@ def contents(path: Path) -> tuple[Item, ...]:
         topics = open_bag(path).topics()
         return tuple(Item(name=n, type=t.type, rows=t.count) for n, t in topics.items())
     if path.suffix not in TABLES:
-        formats = (*TABLES, *SUFFIXES)
-        raise LogError(f"{path}: format {path.suffix!r}{known(path.suffix, formats)}")
+        raise unreadable(path)
     table = TABLES[path.suffix](path)
     found: list[Item] = []
     for name, width in table.columns().items():

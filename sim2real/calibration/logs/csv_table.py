@@ -58,6 +58,12 @@ class CsvTable(Table):
         header = [name.strip() for name in next(csv.reader(file), [])]
         if not header:
             raise LogError(f"{self.path}: the file has nothing in it")
+        other = next((mark for mark in (";", "\t") if mark in header[0]), "")
+        if len(header) == 1 and other:
+            raise LogError(
+                f"{self.path}: its columns are parted by {other!r}: write them with commas between"
+                " and points in numbers"
+            )
         return header
 
     def _rows(self, file: IO[str], width: int) -> Iterator[list[list[str]]]:

@@ -74,7 +74,7 @@ class ParquetTable(Table):
         try:
             with parquet.ParquetFile(self.path, pre_buffer=False) as file:
                 yield file
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:  # names that are no text, too
             raise LogError(f"{self.path}: not a Parquet file, or a damaged one: {error}") from None
 
 

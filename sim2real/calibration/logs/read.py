@@ -2,17 +2,15 @@
 
 from pathlib import Path
 
-from sim2real.calibration.logs.bags import SUFFIXES, is_bag, open_bag, read_bag
+from sim2real.calibration.logs.bags import is_bag, open_bag, read_bag
+from sim2real.calibration.logs.formats import unreadable
 from sim2real.calibration.logs.mcap_bag import is_recording
 from sim2real.calibration.logs.tables import TABLES, read_table
 from sim2real.calibration.plausibility.check import require_plausible
 from sim2real.calibration.recipe import Recipe
-from sim2real.errors import LogError, known
+from sim2real.errors import LogError
 from sim2real.robot import Robot
 from sim2real.trajectory import Trajectory
-
-FORMATS = tuple(sorted((*TABLES, *SUFFIXES)))
-"""Endings of files that can be read; a folder that rosbag2 wrote can be, too."""
 
 
 def read_log(path: Path, recipe: Recipe | None, robot: Robot) -> Trajectory:
@@ -48,7 +46,7 @@ def read_rows(path: Path, recipe: Recipe | None, robot: Robot) -> Trajectory:
             raise LogError(f"{path}: it needs a recipe with [topics] that say what its topics mean")
         return read_bag(bag, recipe.topics, robot)
     if path.suffix not in TABLES:
-        raise LogError(f"{path}: format {path.suffix!r}{known(path.suffix, FORMATS)}")
+        raise unreadable(path)
     if recipe is None or recipe.columns is None:
         raise LogError(f"{path}: it needs a recipe with [columns] that say what its columns mean")
     return read_table(TABLES[path.suffix](path), recipe.columns, robot)

@@ -32,12 +32,13 @@ def error_text(log: Trajectory, found: Collection[Finding]) -> str:
 
 def _findings(log: Trajectory, robot: Robot) -> Iterator[Finding]:
     """Yield findings; those of a kind that explains others come alone."""
-    dead = tuple(signals.constants(log, robot))
+    dead = (*clocks.rates(log), *signals.constants(log, robot))
     yield from dead
     samples = pieces(log)
     if dead or not samples:
         return
     wrong = [*signals.limits(log, robot), *signals.velocities(log, samples)]
+    wrong += signals.commands(log, robot)
     wrong += signals.servos(log, robot, samples)
     if not wrong:
         from sim2real.calibration.plausibility.torques import torques

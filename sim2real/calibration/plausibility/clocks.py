@@ -1,4 +1,4 @@
-"""Clocks that drift: the delay between a command and its answer changes over the log."""
+"""Clocks in another unit, and clocks that drift: the delay of answers changes over the log."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,6 +9,8 @@ from sim2real.calibration.plausibility.samples import Samples
 from sim2real.robot import Robot
 from sim2real.trajectory import Array, Trajectory
 
+_SLOWEST, _FASTEST = 2.0, 50_000.0
+"""Rates of logs [Hz]."""
 _SEARCH = 0.4
 """Delays that are tried, later and earlier [s]."""
 _ALIKE = 0.8
@@ -18,6 +20,17 @@ _SURE = 6.0
 """It is also worth none below so many standard errors."""
 _PIECES = 4
 """Of a log in fewer pieces, some 40 s, no drift is told: clocks are seldom worse than 100 ppm."""
+
+
+def rates(log: Trajectory) -> Iterator[Finding]:
+    """Yield a rate that no log of a robot's motion has."""
+    if not _SLOWEST <= log.rate <= _FASTEST:
+        yield Finding(
+            kind="units",
+            message=f"its rows come {log.rate:.4g} times a second, over {log.seconds[-1]:.4g} s in"
+            f" all (known rates: {_SLOWEST:g} to {_FASTEST:g} Hz): is the unit of the time right?"
+            ' unit = "s", "ms", "us" or "ns"',
+        )
 
 
 def drift(log: Trajectory, robot: Robot, samples: Sequence[Samples]) -> Iterator[Finding]:

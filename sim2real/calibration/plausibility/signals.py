@@ -17,6 +17,8 @@ _LAG = 0.3
 _DEGREE = 180.0 / np.pi
 _ENOUGH = 100_000
 """Rows of a joint that are looked at."""
+_ABSURD = 10.0
+"""A torque that is mostly so many times the limit is in another unit."""
 _BEYOND = 0.1
 """Share of a joint's range by which a zero may be off."""
 
@@ -80,6 +82,23 @@ def limits(log: Trajectory, robot: Robot) -> Iterator[Finding]:
                 message=f"the position of {name!r} goes {reached} and {outside:.0%} of it lies"
                 f" outside the limits of robot {robot.name!r}, {low:.4g} to {high:.4g}: is it"
                 " another robot's log, or another zero (offset = ...)?",
+            )
+
+
+def commands(log: Trajectory, robot: Robot) -> Iterator[Finding]:
+    """Yield torques that are mostly far beyond what the drive can give."""
+    for row, name in enumerate(log.driven):
+        joint = robot.joints[name]
+        if joint.mode != "torque" or joint.limits is None:
+            continue
+        every = max(1, len(log.command) // _ENOUGH)
+        usual = float(np.median(np.abs(log.command[::every, row])))
+        if usual > _ABSURD * joint.limits.torque:
+            yield Finding(
+                kind="units",
+                message=f"the command of {name!r} is mostly beyond {usual:.4g} Nm; the robot's"
+                f" limit is {joint.limits.torque:.3g} Nm: are these mNm, or counts of a register?"
+                ' Say so: unit = "mNm", or scale = ...',
             )
 
 

@@ -146,6 +146,22 @@ def test_the_scale_that_the_message_gives_repairs_the_drift(twin, robots):
     assert findings(replace(wrong, command_time=repaired), robots["so101"]) == ()
 
 
+@pytest.mark.parametrize("factor", [1000, 1e-4])
+def test_a_time_in_another_unit_is_told(twin, robots, factor):
+    log = twin("pendulum")
+    time = np.round(log.time * factor).astype(np.int64)
+    found = only(replace(log, time=time), robots["pendulum"])
+    assert found.kind == "units"
+    assert 'unit = "s", "ms"' in found.message
+
+
+def test_torques_in_another_unit_are_told(twin, robots):
+    log = twin("pendulum")
+    found = only(replace(log, command=1e3 * log.command), robots["pendulum"])
+    assert found.kind == "units"
+    assert 'unit = "mNm"' in found.message
+
+
 def test_rows_with_the_drives_off_do_not_count(twin, robots):
     log = twin("so101", seconds=100.0)
     enabled = log.time < 2 * 10**9
