@@ -36,12 +36,13 @@ class RecurrentEncoder(Encoder):
         self.lstm = nn.LSTM(size + 1, ncontext, batch_first=True)
 
     def forward(self, transitions: Tensor, known: Tensor) -> Tensor:  # noqa: D102
-        known, lstm = known[..., None], self.lstm
+        known = known[..., None]
         seen = torch.cat([known * transitions, known], dim=-1)
-        asked = functional.linear(seen, lstm.weight_ih_l0, lstm.bias_ih_l0 + lstm.bias_hh_l0)
-        hidden = cell = seen.new_zeros(len(seen), lstm.hidden_size)
+        enters, stays, *biases = self.lstm.all_weights[0]
+        asked = functional.linear(seen, enters, biases[0] + biases[1])
+        hidden = cell = seen.new_zeros(len(seen), self.lstm.hidden_size)
         for row in asked.unbind(dim=1):
-            gates = row + hidden @ lstm.weight_hh_l0.mT
+            gates = row + hidden @ stays.mT
             enter, forget, new, out = gates.chunk(4, dim=-1)
             cell = forget.sigmoid() * cell + enter.sigmoid() * new.tanh()
             hidden = out.sigmoid() * cell.tanh()
