@@ -52,11 +52,32 @@ class Case:
     """Of a training."""
     published: bool = False
     """Whether the recipe's published values are the nominal ones."""
+    windows: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
+    """What differs from the recipe's windows."""
+    left_out: tuple[str, ...] = ()
+    """Optional parameters of the recipe that are not fitted."""
+    gain: int | None = None
+    """Firmware gain of the logs that are held out, and of the robot that learns."""
 
 
 CASES = {
-    "pendulum": Case(recipe="pendulum_dfki", steps=800_000),
-    "so101": Case(recipe="so101_sage", steps=1_000_000, published=True),
+    "pendulum": Case(recipe="pendulum_dfki", steps=2_000_000),
+    # the servo of a gain that no fitted log has, with Coulomb friction alone (class M1)
+    "xl330": Case(
+        recipe="xl330",
+        steps=500_000,
+        gain=400,
+        windows={"refine": None, "stride": 1.0},  # a log of 6 s has to have several
+        left_out=(
+            "joint.servo.stiction",
+            "joint.servo.stribeck_velocity",
+            "joint.servo.load_friction",
+            "joint.servo.load_stiction",
+            "actuator.servo.saturation",
+            "actuator.servo.thermal_loss",
+        ),
+    ),
+    "so101": Case(recipe="so101_sage", steps=4_000_000, published=True),
 }
 
 
@@ -105,27 +126,32 @@ def prepared(
 ) -> tuple[list[Training], dict[str, Any]]:
     """Return the trainings of a robot, and the models that they know and are tested on."""
     case, robot = CASES[name], shipped.find_robot(name)
-    recipe = recipe_of(case.recipe)
+    recipe = recipe_of(case.recipe, **case.windows)
     fitted = logs_of(recipe, robot, recipe.fit_files(LOGS / name))
-    held_out = logs_of(recipe, robot, recipe.held_out_files(LOGS / name))
+    if case.gain is None:
+        held_out = logs_of(recipe, robot, recipe.held_out_files(LOGS / name))
+    else:
+        held_out = [log for log in fitted if log.facts["kp"] == case.gain]
+        fitted = [log for log in fitted if log.facts["kp"] != case.gain]
     recipe = with_runs_of(recipe, fitted, held_out)
-    posterior = _estimated(robot, recipe, fitted)
+    posterior = _estimated(robot, recipe, fitted, case)
     nominal = dict(zip(posterior.problem.names, posterior.problem.coordinates.nominal, strict=True))
     nominal |= recipe.published if case.published else {}
     posterior.posterior().save(folder / "posterior.toml")
     truths = {
         Path(log.source).stem.removesuffix("__state_motor"): dict(
-            zip(nominal, _estimated(robot, recipe, [log]).values, strict=True)
+            zip(nominal, _estimated(robot, recipe, [log], case).values, strict=True)
         )
         for log in held_out
     }
+    known = of_gain(recipe, case.gain)
     ranges = {
-        "nominal": {key: (value, value) for key, value in nominal.items()},
-        "wide": {k: ((1 - WIDE) * v, (1 + WIDE) * v) for k, v in nominal.items()},
-        "posterior": {},
+        "nominal": _exactly(nominal | known),
+        "wide": {k: ((1 - WIDE) * v, (1 + WIDE) * v) for k, v in nominal.items()} | _exactly(known),
+        "posterior": _exactly(known),
     }
     tests = {
-        log: written(robot, folder / log, {key: (value, value) for key, value in values.items()})
+        log: written(robot, folder / log, _exactly(values | known))
         for log, values in truths.items()
     }
     base = dataclasses.replace(find_job(name), steps=steps, nthread=1, log_worlds=False)
@@ -154,8 +180,17 @@ def prepared(
     return trainings, told
 
 
-def _estimated(robot: Robot, recipe: Recipe, logs) -> Estimated:
-    return estimate(Problem(robot, recipe), logs, seed=SEED)
+def _estimated(robot: Robot, recipe: Recipe, logs, case: Case) -> Estimated:
+    return estimate(Problem(robot, recipe).without(case.left_out), logs, seed=SEED)
+
+
+def of_gain(recipe: Recipe, gain: int | None) -> dict[str, float]:
+    """Return what is known of a robot whose firmware has a gain."""
+    return (
+        {}
+        if gain is None
+        else {name: gain * fact.scale for name, fact in recipe.known.items() if fact.fact == "kp"}
+    )
 
 
 def written(robot: Robot, folder: Path, ranges: Mapping[str, tuple[float, float]]) -> str:
@@ -210,6 +245,10 @@ def summary(runs: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
             "success": round(float(np.mean(success)), 3),
         }
     return told
+
+
+def _exactly(values: Mapping[str, float]) -> dict[str, tuple[float, float]]:
+    return {name: (value, value) for name, value in values.items()}
 
 
 def _rounded(values: Mapping[str, Any]) -> dict[str, float]:

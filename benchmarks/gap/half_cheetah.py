@@ -26,7 +26,15 @@ PPO = PPOSettings(
     steps=2_000_000, num_envs=64, rollout_steps=200, activation="tanh", learning_rate=5e-4
 )
 GAPS = {
-    "thigh": GapSettings(changed={"actuator.fthigh.strength": 0.0}, target_steps=5_000),
+    # an automatic λ follows the reward, and weighs nothing before the policy runs: here the policy
+    # then learns to run on the dead thigh first, and some never leave that
+    "thigh": GapSettings(
+        changed={"actuator.fthigh.strength": 0.0},
+        target_steps=5_000,
+        scale=1.5,
+        warm_up=0.02,
+        steps=50,
+    ),
     "gravity": GapSettings(changed={"opt.gravity[2]": -4.905}, target_steps=20_000),
     "none": GapSettings(changed={"opt.gravity[2]": -9.81}, target_steps=5_000),
 }
