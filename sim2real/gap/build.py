@@ -23,6 +23,9 @@ from sim2real.parameters import randomness
 from sim2real.parameters.ranges import Range
 from sim2real.robot import Robot
 
+_MOST_TARGETS = 8
+"""Simulations that stand for the real robot together: one alone is slow."""
+
 
 def make_correction(
     settings: GapSettings, env: RobotVectorEnv, *, rounds: int, seed: int
@@ -41,8 +44,9 @@ def make_correction(
     if settings.logs:
         target = _logged(settings, env.robot, reader)
     else:
+        together = max(1, min(_MOST_TARGETS, settings.target_steps // rounds))
         real_seed = randomness.integer_seed(seed, "gap.target")
-        real = target_environment(settings, env.robot, 1, real_seed)
+        real = target_environment(settings, env.robot, together, real_seed)
         target = OnlineTarget(real, reader_of(real), settings.target_steps)
     judge_seed = randomness.integer_seed(seed, "gap.judge")
     if settings.method == "residual":

@@ -18,9 +18,6 @@ Act = Callable[[NDArray[np.float32]], NDArray[Any]]
 Steps = list[tuple[NDArray[Any], ...]]
 """Observation, next observation, action, reward, terminated; each (n, ...)."""
 
-_STRETCHES = 20
-"""In which a robot is acted on at least, so that its transitions are as old as the source's."""
-
 
 class Target(ABC):
     """The robot that the policy is for. Each subclass is final."""
@@ -32,7 +29,7 @@ class Target(ABC):
 
     @abstractmethod
     def collect(self, act: Act, steps: int) -> Transitions | None:
-        """Return new transitions, at most `steps` of them; None if there are no new ones."""
+        """Return new transitions, about `steps` of them; None if there are no new ones."""
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
@@ -45,25 +42,19 @@ class Target(ABC):
 
 @final
 class OnlineTarget(Target):
-    """A robot, or a simulation in its place, on which the policy acts now and then.
-
-    It acts for as long as an episode each time: what a policy meets late in its episodes is its
-    own doing. Of a few steps by each of many policies nobody would learn what any of them meets.
-    """
+    """A robot, or a simulation in its place, on which the policy acts now and then."""
 
     def __init__(self, env: RobotVectorEnv, reader: Reader, budget: int):
         self._env, self._budget, self.steps = env, budget, 0
-        self._stretch = min(env.max_steps, max(1, budget // _STRETCHES))
         self._recorder = Recorder(env, reader)
         self._observation, _ = env.reset()
         self.played: Steps = []
 
     def collect(self, act: Act, steps: int) -> Transitions | None:  # noqa: D102
         env, self.played = self._env, []
-        stretches = min(steps, self._budget - self.steps) // (self._stretch * env.num_envs)
-        if stretches < 1:
+        steps = min(steps, self._budget - self.steps) // env.num_envs
+        if steps < 1:
             return None
-        steps = stretches * self._stretch
         for _ in range(steps):
             action = act(self._observation)
             after, reward, terminated, _, infos = env.step(action)

@@ -13,7 +13,7 @@ from sim2real.gap.residual import ResidualForce
 from sim2real.gap.settings import GapSettings
 from sim2real.shipped import find_robot
 
-HALF_GRAVITY = GapSettings(method="residual", changed={"opt.gravity[2]": -4.905}, target_steps=4000)
+HALF_GRAVITY = GapSettings(method="residual", changed={"opt.gravity[2]": -4.905}, target_steps=2000)
 
 
 def played(robot, steps=40, n=16):
@@ -98,7 +98,7 @@ def test_the_source_comes_to_move_as_the_target_does(pendulum, half):
         logged = correction.learn(
             lambda rows: rng.uniform(-1.0, 1.0, (len(rows), 1)), truth, np.zeros(1), 0.5
         )
-    assert correction.target.steps == 4000
+    assert correction.target.steps == 2000
     assert logged["foreseen"] > 0.95
     assert error() < 0.4 * before
 
@@ -116,6 +116,4 @@ def test_another_engine_can_be_the_target(pendulum):
     correction, _ = make_correction(settings, env, rounds=1, seed=0)
     logged = correction.learn(lambda rows: np.ones((len(rows), 1)), None, np.zeros(1), 0.5)
     assert logged["target_steps"] == 200
-    missing = np.abs(correction._kept.transitions.change)
-    assert np.quantile(missing, 0.95) < 1e-6  # the engines agree [Nm] ...
-    assert missing.max() < 2.0 * 0.1  # ... but where dry friction of 0.1 Nm changes its sign
+    assert np.abs(correction._kept.transitions.change).max() < 0.05  # the engines agree [Nm]
