@@ -60,9 +60,7 @@ def driven(  # noqa: PLR0913 - what is driven, where, and what happens there
     names = {name for each in (worlds, *(later or {}).values()) for name in each}
     drawn: dict[str, Any] = {name: {"scale": [1.0, 1.0]} for name in sorted(names)}
     n = len(next(iter(worlds.values())))
-    env = RobotVectorEnv(
-        dataclasses.replace(robot, randomize=drawn, correlate=()), n, seed=seed
-    )
+    env = RobotVectorEnv(dataclasses.replace(robot, randomize=drawn, correlate=()), n, seed=seed)
     env.max_steps = round(seconds * robot.control_hz) + 1
     env.reset(seed=seed, options={"worlds": _values(env, worlds)})
     many = ManyPolicies(AdaptivePolicy(env.robot, env.task, dynamics, planner, adapts=adapts), n)
