@@ -168,12 +168,19 @@ def test_a_flood_does_not_stop_the_robots_own_loop(pendulum, side, tap):
     assert side._socket.recv(100) == b"noise"
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0:9870", "192.0.2.7:9870", "::1:9870"])
+@pytest.mark.parametrize("address", ["0.0.0.0:9870", "192.0.2.7:9870"])
 def test_a_link_that_leaves_the_computer_needs_a_key(pendulum, address):
     for end in (UdpDriver, UdpRobot):
         with pytest.raises(LinkError, match="give both ends the same key"):
             end(pendulum, address)
         assert end(pendulum, address, KEY)
+
+
+@pytest.mark.parametrize("key", [None, KEY])
+def test_an_address_of_ipv6_is_refused_with_and_without_a_key(pendulum, key):
+    for end in (UdpDriver, UdpRobot):
+        with pytest.raises(LinkError, match="IPv4"):
+            end(pendulum, "::1:9870", key)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:9870", "127.3.2.1:9870", "localhost:9870"])
