@@ -186,11 +186,9 @@ def _estimated(robot: Robot, recipe: Recipe, logs, case: Case) -> Estimated:
 
 def of_gain(recipe: Recipe, gain: int | None) -> dict[str, float]:
     """Return what is known of a robot whose firmware has a gain."""
-    return (
-        {}
-        if gain is None
-        else {name: gain * fact.scale for name, fact in recipe.known.items() if fact.fact == "kp"}
-    )
+    if gain is None:
+        return {}
+    return {name: gain * fact.scale for name, fact in recipe.known.items() if fact.fact == "kp"}
 
 
 def written(robot: Robot, folder: Path, ranges: Mapping[str, tuple[float, float]]) -> str:

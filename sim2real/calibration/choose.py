@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim2real.calibration.problem import Problem
-from sim2real.calibration.progress import Progress
+from sim2real.calibration.progress import UNTOLD, Progress
 from sim2real.errors import CalibrationError
 from sim2real.trajectory import Trajectory
 
@@ -34,7 +34,7 @@ def choose(
     logs: Sequence[Trajectory],
     *,
     seed: int,
-    progress: Progress | None = None,
+    progress: Progress = UNTOLD,
 ) -> tuple[Problem, tuple[Candidate, ...]]:
     """Return the problem with the chosen class, and how all fared; () if there is no choice.
 
@@ -50,7 +50,6 @@ def choose(
     folds = _folds(logs, choice.fold)
     problems = [problem.without(_left_out(problem, name)) for name in choice.classes]
     squares, told = [], [{} for _ in folds]
-    progress = progress or Progress()
     for i, (name, candidate) in enumerate(zip(choice.classes, problems, strict=True)):
         part = progress.part(i, len(problems), f"choosing a model: {name}")
         rows = zip(folds, told, strict=True)

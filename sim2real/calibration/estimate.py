@@ -12,7 +12,7 @@ from sim2real.calibration.disturbances import Disturbance, find_disturbances
 from sim2real.calibration.fit import Fit
 from sim2real.calibration.latency import lags, with_lags
 from sim2real.calibration.problem import Problem
-from sim2real.calibration.progress import Progress
+from sim2real.calibration.progress import UNTOLD, Progress
 from sim2real.calibration.residual import Residual
 from sim2real.calibration.windows import Windows
 from sim2real.parameters.posterior import Posterior
@@ -116,13 +116,12 @@ class Estimated:
 
 
 def estimate(
-    problem: Problem, logs: Sequence[Trajectory], *, seed: int, progress: Progress | None = None
+    problem: Problem, logs: Sequence[Trajectory], *, seed: int, progress: Progress = UNTOLD
 ) -> Estimated:
     """Return the fit of a problem to logs; raises CalibrationError if they hold nothing to fit.
 
     From then on the problem leaves out the stretches in which something pushed.
     """
-    progress = progress or Progress()
     # logs that hold too little are refused before long work on them
     windows = problem.residual(logs, problem.recipe.windows.refine).windows
     identifiability.require_comparison(windows)

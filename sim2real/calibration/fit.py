@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import lsq_linear
 
-from sim2real.calibration.progress import Progress
+from sim2real.calibration.progress import UNTOLD, Progress
 from sim2real.calibration.residual import Residual
 from sim2real.calibration.weighting import Weighting
 
@@ -53,9 +53,8 @@ class _Point:
         return self.weighting.misfit(self.e) + float(self.z @ self.z)
 
 
-def fit(residual: Residual, start: Array, progress: Progress | None = None) -> Fit:
+def fit(residual: Residual, start: Array, progress: Progress = UNTOLD) -> Fit:
     """Return the optimum that is reached from `start`, z (p,)."""
-    progress = progress or Progress()
     low, high = residual.coordinates.z_bounds
     z = np.clip(start, low, high)
     here, radius, steps = _point(residual, Weighting.first(residual, z), z), _RADIUS, 0

@@ -11,7 +11,7 @@ from sim2real.calibration.assignment import Assignment, assign, written_names
 from sim2real.calibration.coordinates import Coordinates
 from sim2real.calibration.fit import Fit, fit
 from sim2real.calibration.fittable import refuse_unfittable
-from sim2real.calibration.progress import Progress
+from sim2real.calibration.progress import UNTOLD, Progress
 from sim2real.calibration.recipe import Recipe
 from sim2real.calibration.residual import Residual
 from sim2real.calibration.rollouts import Rollouts, calibration_model, grid_of
@@ -82,7 +82,7 @@ class Problem:
         seed: int,
         start: Array | None = None,
         hint: Array | None = None,
-        progress: Progress | None = None,
+        progress: Progress = UNTOLD,
     ) -> tuple[Fit, Residual]:
         """Return the best fit to logs, and the residual that it minimizes; raises CalibrationError.
 
@@ -93,7 +93,6 @@ class Problem:
             hint: one more place to look at, z (p,).
             progress: told of each step.
         """
-        progress = progress or Progress()
         stages = [self.residual(logs)]
         if self.recipe.windows.refine is not None:
             stages.append(self.residual(logs, self.recipe.windows.refine))

@@ -47,3 +47,7 @@ class Progress:
         """Tell that step `number`, from 0, of a search of unknown length begins."""
         done = self.end - (self.end - self.begin) * _FADE**number
         self.told(f"{self.message}, step {number + 1}", done)
+
+
+UNTOLD = Progress()
+"""Work that nobody is told of."""

@@ -16,6 +16,7 @@ from sim2real.errors import known as near
 from sim2real.parameters.names import ParameterName
 from sim2real.parameters.ranges import Range
 
+SegmentKind = Literal["frozen", "saturated", "off"]
 Interval = tuple[float, float]
 
 
@@ -148,7 +149,7 @@ class Logs:
     """File name or glob → stretches [s from the first row] that a hand or a fault disturbed."""
     accept: tuple[Kind, ...] = ()
     """What may speak against a log without its being refused."""
-    leave_out: tuple[Literal["frozen", "saturated", "off"], ...] = ("frozen",)
+    leave_out: tuple[SegmentKind, ...] = ("frozen",)
     """Stretches that no window may enter: where a sensor froze, a drive is at a limit, drives are
     off. The replay knows limits and drives that are off; where a limit is not known, leave them
     out, too."""

@@ -2,15 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
+from sim2real.calibration.recipe import SegmentKind
 from sim2real.calibration.survey import survey
 from sim2real.robot import Robot
 from sim2real.trajectory import Trajectory
 
-Kind = Literal["saturated", "frozen", "off"]
-
-WORDS: dict[Kind, str] = {
+WORDS: dict[SegmentKind, str] = {
     "frozen": "a frozen sensor",
     "saturated": "at a limit",
     "off": "drives off",
@@ -23,7 +21,7 @@ class Segments:
 
     log: str
     """Its source."""
-    kind: Kind
+    kind: SegmentKind
     joint: str
     """Empty if it is of all joints."""
     stretches: tuple[tuple[float, float], ...]
@@ -38,10 +36,10 @@ class Segments:
 
 
 def find_segments(
-    logs: Sequence[Trajectory], robot: Robot, left_out: Sequence[Kind]
+    logs: Sequence[Trajectory], robot: Robot, left_out: Sequence[SegmentKind]
 ) -> tuple[Segments, ...]:
     """Return the stretches of `logs`, of which those of the kinds `left_out` are not fitted."""
-    found: dict[tuple[str, Kind, str], list[tuple[float, float]]] = {}
+    found: dict[tuple[str, SegmentKind, str], list[tuple[float, float]]] = {}
     for log in logs:
         for stretch in survey(log, robot).stretches:
             if stretch.kind != "gap":  # no window spans one
