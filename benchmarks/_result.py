@@ -100,6 +100,12 @@ def save(name: str, *, settings: Mapping[str, Any], results: Mapping[str, Any]) 
     return path
 
 
+def previous(name: str) -> dict[str, Any]:
+    """Return the results that `save` wrote before; {} if there are none."""
+    path = FOLDER / f"{name}.json"
+    return json.loads(path.read_text())["results"] if path.is_file() else {}
+
+
 def _machine() -> dict[str, Any]:
     return {
         "cpu": _cpu_model(),

@@ -11,7 +11,6 @@ results/context.json after each model; what is in it already stays.
 
 import argparse
 import dataclasses
-import json
 import sys
 import time
 from collections.abc import Mapping
@@ -143,7 +142,7 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_float32_matmul_precision("medium")
-    results = {} if chosen.quick else _before()
+    results = {} if chosen.quick else _result.previous("context")
     settings = {"targets": TARGETS, "worlds": WORLDS, "quick": chosen.quick}
     for seed in chosen.seeds:
         for name in chosen.cases:
@@ -158,11 +157,6 @@ def main() -> None:
                 _result.save("context", settings=settings, results=results)
     for name in chosen.cases:
         print(name, results[name]["over none"])
-
-
-def _before() -> dict[str, Any]:
-    path = _result.FOLDER / "context.json"
-    return json.loads(path.read_text())["results"] if path.is_file() else {}
 
 
 def small(case: Case) -> Case:

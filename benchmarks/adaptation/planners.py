@@ -10,7 +10,6 @@ where a part that is not run stays as it was.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -59,7 +58,7 @@ def main() -> None:
     chosen = parser.parse_args()
     dynamics, job = runner(chosen.model, quick=chosen.quick)
     seeds, steps = (chosen.seeds[:1], 3) if chosen.quick else (chosen.seeds, int(SECONDS * 20))
-    results: dict[str, Any] = _before()
+    results: dict[str, Any] = _result.previous("planners")
     if "speed" in chosen.parts:
         results["speed"] = speed(dynamics, job, 3 if chosen.quick else 30)
     if "returns" in chosen.parts:
@@ -82,12 +81,6 @@ def main() -> None:
     }
     print(results)
     print("written:", _result.save("planners", settings=settings, results=results))
-
-
-def _before() -> dict[str, Any]:
-    """Return the results of the last run, if there are any."""
-    path = _result.FOLDER / "planners.json"
-    return json.loads(path.read_text())["results"] if path.is_file() else {}
 
 
 def driven(dynamics: Dynamics, job: DynamicsJob, planner: Planner, seed: int, steps: int) -> float:

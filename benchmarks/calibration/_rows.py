@@ -1,6 +1,5 @@
 """What the benchmarks on real logs share: where the logs are, and errors over their windows."""
 
-import json
 import os
 import sys
 import time
@@ -92,8 +91,7 @@ def save(name: str, settings: Mapping[str, Any], results: Mapping[str, Any]) -> 
 
 def previous(name: str) -> dict[str, Any]:
     """Return the results that `save` wrote before; {} if there are none."""
-    path = _result.FOLDER / f"calibration_{name}.json"
-    return json.loads(path.read_text())["results"] if path.is_file() else {}
+    return _result.previous(f"calibration_{name}")
 
 
 def _round(number: Any) -> float:

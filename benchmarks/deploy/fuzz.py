@@ -71,17 +71,11 @@ def main() -> None:
     names = [chosen.only] if chosen.only else list(TARGETS)
     settings = {"quick": chosen.quick, "seed": 0,
                 "targets": {"crashes": 0, "hangs": 0, "inputs": 1_000_000}}  # fmt: skip
-    results = before() if chosen.only and not chosen.quick else {}
+    results = _result.previous("fuzz") if chosen.only and not chosen.quick else {}
     for name in names:
         results[name] = fuzz(TARGETS[name](), count, seed=0)
         print(name, results[name])
         print(_result.save("fuzz", settings=settings, results=results), flush=True)
-
-
-def before() -> dict[str, Any]:
-    """Return the results of the parsers that are not fuzzed now."""
-    path = _result.FOLDER / "fuzz.json"
-    return json.loads(path.read_text())["results"] if path.is_file() else {}
 
 
 def fuzz(target: Target, count: int, seed: int) -> dict[str, Any]:

@@ -8,7 +8,6 @@ PPO on a million source steps of 200-step episodes; every arm with 10,000 steps 
 
 import argparse
 import dataclasses
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -33,10 +32,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few steps: a smoke test")
     chosen = parser.parse_args()
     settings = dataclasses.replace(PPO, steps=25_600 if chosen.quick else 1_000_000)
-    path = _result.FOLDER / "gap_engines.json"
-    results: dict[str, Any] = {}
-    if path.is_file() and not chosen.quick:
-        results = json.loads(path.read_text())["results"]
+    results = {} if chosen.quick else _result.previous("gap_engines")
     robot, facts = cheetah(), {"ppo": dataclasses.asdict(settings), "gap": dataclasses.asdict(GAP)}
     for seed in chosen.seeds:
         learned: dict[str, Any] = {}

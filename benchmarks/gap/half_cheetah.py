@@ -8,7 +8,6 @@ for gravity. Writes results/gap_half_cheetah.json with every seed; what is in it
 
 import argparse
 import dataclasses
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -60,10 +59,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few steps: a smoke test")
     chosen = parser.parse_args()
     settings = dataclasses.replace(PPO, steps=25_600) if chosen.quick else PPO
-    path = _result.FOLDER / "gap_half_cheetah.json"
-    results: dict[str, Any] = {}
-    if path.is_file() and not chosen.quick:
-        results = json.loads(path.read_text())["results"]
+    results = {} if chosen.quick else _result.previous("gap_half_cheetah")
     robot = cheetah()
     facts = {"ppo": dataclasses.asdict(settings), "quick": chosen.quick}
     facts |= {name: dataclasses.asdict(gap) for name, gap in GAPS.items()}

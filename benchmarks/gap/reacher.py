@@ -8,7 +8,6 @@ learns on 600,000 of the target alone. Writes results/gap_reacher.json with ever
 
 import argparse
 import dataclasses
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -49,10 +48,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few steps: a smoke test")
     chosen = parser.parse_args()
     settings = dataclasses.replace(PPO, steps=25_600) if chosen.quick else PPO
-    path = _result.FOLDER / "gap_reacher.json"
-    results: dict[str, Any] = {}
-    if path.is_file() and not chosen.quick:
-        results = json.loads(path.read_text())["results"]
+    results = {} if chosen.quick else _result.previous("gap_reacher")
     robot = reacher()
     for seed in chosen.seeds:
         for arm in chosen.arms:
